@@ -1,0 +1,75 @@
+"""Plate text: the one canonical form, and the classes of characters that cameras and fingers confuse.
+
+Everything that compares plates compares canonical texts; everything that is tolerant compares
+their classes. Both are pure functions, so the blind indexes of `vault` and the matcher of
+`enforcement` can never disagree about what "the same plate" means.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+
+from core.errors import BadInput
+
+MAX_LENGTH = 16
+"""Characters in a canonical plate. The longest in use has ten; room for what is not yet known."""
+
+CLASSES: tuple[str, ...] = ("0OQD", "1IL", "2Z", "5S", "8B")
+"""Characters taken for one another, the class's representative first (domain-rules.md, 4)."""
+
+_DOTS = frozenset(".·•‧∙⋅・。")
+_MINUS = "\u2212"  # a sign, not punctuation, to Unicode; a hyphen to whoever typed it
+
+
+class PlateTextError(BadInput):
+    """Text that cannot be a plate. `code` says why; the text itself is never in the message.
+
+    Codes: `plate-empty`, `plate-too-long`, `plate-not-text` (control or unassigned characters).
+    """
+
+
+def canonical(text: str) -> str:
+    """The canonical form of a plate, 1 to `MAX_LENGTH` characters; `PlateTextError` otherwise.
+
+    NFKC and upper case, without spaces, hyphens (any dash), dots (also the middle dot of Chinese
+    plates) and invisible format characters. No character is *changed*: umlauts, Cyrillic and
+    Chinese stay what they are, and an O stays an O. Idempotent.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).upper())
+    kept = []
+    for character in folded:
+        category = unicodedata.category(character)
+        if character.isspace() or category in {"Pd", "Cf"}:
+            continue
+        if character in _DOTS or character == _MINUS:
+            continue
+        if category[0] == "C":
+            raise PlateTextError("plate-not-text", "The plate holds characters that are not text.")
+        kept.append(character)
+    if not kept:
+        raise PlateTextError("plate-empty", "The plate is empty.")
+    if len(kept) > MAX_LENGTH:
+        raise PlateTextError(
+            "plate-too-long", f"The plate has {len(kept)} characters; {MAX_LENGTH} are allowed."
+        )
+    return "".join(kept)
+
+
+def ocr_class(canonical_text: str, extra: Sequence[str] = ()) -> str:
+    """`canonical_text` with every character replaced by the representative of its class.
+
+    Two texts are OCR-equivalent exactly when their classes are equal. `extra` adds classes that a
+    site configures, each a string of characters taken for one another; one that shares a
+    character with another class joins it. Same length as the input.
+    """
+    return canonical_text.translate(_table(tuple(extra)))
+
+
+@lru_cache(maxsize=64)
+def _table(extra: tuple[str, ...]) -> dict[int, str]:
+    groups: list[str] = []
+    for addition in (*CLASSES, *extra):
+        joined = [group for group in groups if set(group) & set(addition)]
+        groups = [group for group in groups if group not in joined]
+        groups.append("".join(joined) + addition)
+    return {ord(character): group[0] for group in groups for character in group}

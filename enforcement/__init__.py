@@ -1,0 +1,1 @@
+"""What is done with a read: rights, visits, cases, watchlists, retention."""

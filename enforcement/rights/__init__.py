@@ -1,0 +1,1 @@
+"""Rights and schemes, the matcher, and the verdict."""

@@ -1,0 +1,1 @@
+"""Visits: which entry belongs to which exit."""
