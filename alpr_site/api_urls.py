@@ -1,0 +1,9 @@
+"""The REST API. Each app brings its own addresses; every one answers with and without a slash."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("v1/", include("cameras.api_urls")),
+    path("v1/", include("plates.api_urls")),
+    path("v1/", include("enforcement.rights.api_urls")),
+]

@@ -1,0 +1,38 @@
+"""The Celery application. Tasks live in the apps; each is named after its stage."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging, worker_init
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alpr_site.settings")
+
+app = Celery("platewarden")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(
+    [
+        "cameras",
+        "plates",
+        "enforcement.watchlist",
+        "enforcement.visits",
+        "enforcement.cases",
+        "enforcement.retention",
+    ]
+)
+
+
+@setup_logging.connect
+def _keep_our_logging(**kwargs: Any) -> None:
+    """Having a receiver stops Celery from configuring logging itself."""
+
+
+@worker_init.connect
+def _refuse_wrong_keys(**kwargs: Any) -> None:
+    from vault.checks import refuse_wrong_keys
+    from vault.keyring import KeyringError
+
+    try:
+        refuse_wrong_keys()
+    except KeyringError as error:  # a signal swallows exceptions; this one must stop the worker
+        raise SystemExit(f"refusing to start: {error}") from error

@@ -1,0 +1,119 @@
+"""The gates: the only way to open a sealed plate or picture.
+
+A person's or client's look leaves one row per plate, written before the clear text is handed out. A
+stage of the pipeline opens many and leaves one row per batch, written in the batch's own
+transaction; if the batch fails after something was opened, that is written too.
+"""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import transaction
+
+from audit.purposes import checked
+from audit.services import Actor, record, stage_actor
+from vault import sealing
+from vault.models import SealedRow
+
+_MOST_TOKENS = 1000
+
+
+class Access:
+    """An open batch: opens sealed values and counts them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.tokens: dict[uuid.UUID, None] = {}
+
+    def text(self, row: SealedRow, field: str = "text") -> str:
+        """The text of a sealed field."""
+        clear = sealing.open_text(row, field)
+        self._note(row)
+        return clear
+
+    def file(self, row: SealedRow, field: str) -> bytes:
+        """The bytes of a sealed file."""
+        clear = sealing.open_file(row, field)
+        self._note(row)
+        return clear
+
+    def _note(self, row: SealedRow) -> None:
+        self.count += 1
+        found = getattr(row, "token_exact", None)
+        if found is not None and len(self.tokens) < _MOST_TOKENS:
+            self.tokens[found] = None
+
+
+@contextmanager
+def stage_batch(stage: str, *, purpose: str = "pipeline", action: str = "process") -> Iterator[Access]:
+    """A stage's batch: a transaction that ends with one audit row if anything was opened."""
+    access = Access()
+
+    def write(outcome: str) -> None:
+        if access.count:
+            record(
+                stage_actor(stage),
+                action,
+                purpose=purpose,
+                tokens=access.tokens,
+                count=access.count,
+                outcome=outcome,
+            )
+
+    try:
+        with transaction.atomic():
+            yield access
+            write("done")
+    except BaseException:
+        write("failed")
+        raise
+
+
+def reveal_text(
+    row: SealedRow,
+    field: str,
+    *,
+    actor: Actor,
+    purpose: str,
+    case_ref: str = "",
+    action: str = "view",
+) -> str:
+    """One plate for one person or client: the row is written first, then the text is opened."""
+    checked(purpose, case_ref, person=actor.kind == "person")
+    token = getattr(row, "token_exact", None)
+    record(
+        actor,
+        action,
+        purpose=purpose,
+        case_ref=case_ref,
+        subject=row._meta.label_lower,
+        subject_id=row.pk,
+        tokens=[token] if token else [],
+    )
+    return sealing.open_text(row, field)
+
+
+def reveal_file(
+    row: SealedRow,
+    field: str,
+    *,
+    actor: Actor,
+    purpose: str,
+    case_ref: str = "",
+    action: str = "picture",
+) -> bytes:
+    """One picture for one person or client; see `reveal_text`."""
+    checked(purpose, case_ref, person=actor.kind == "person")
+    token = getattr(row, "token_exact", None)
+    record(
+        actor,
+        action,
+        purpose=purpose,
+        case_ref=case_ref,
+        subject=row._meta.label_lower,
+        subject_id=row.pk,
+        tokens=[token] if token else [],
+        detail={"field": field},
+    )
+    return sealing.open_file(row, field)

@@ -1,0 +1,1 @@
+"""Sites, zones and cameras; device keys and heartbeats; captures and their intake."""

@@ -1,0 +1,1 @@
+"""Retention: policies per site and data class, holds, erasure and its report."""

@@ -1,0 +1,207 @@
+"""What may excuse a vehicle: site rules, schemes, and rights with their sealed plates."""
+
+import uuid
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+
+from cameras.models import Organisation, Site
+from vault.models import SealedRow, SealedTextField, TokenField
+
+
+class SiteRules(models.Model):
+    """The numbers a site judges by, from an instant on: a case is always judged by the rules in
+    force when the vehicle was seen (domain-rules, preamble)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="rules")
+    effective_from = models.DateTimeField()
+    scheme = models.CharField(
+        max_length=20, blank=True, help_text="Code of the vignette scheme, at a vignette site."
+    )
+    window = models.JSONField(
+        null=True, blank=True, help_text="Charging window, at a zone site (docs/rules.md)."
+    )
+    confidence_floor = models.FloatField(
+        default=0.80, validators=[MinValueValidator(0), MaxValueValidator(1)]
+    )
+    consideration_minutes = models.PositiveIntegerField(default=5)
+    grace_minutes = models.PositiveIntegerField(default=10)
+    max_stay_minutes = models.PositiveIntegerField(default=1440)
+    orphan_rate_limit = models.FloatField(
+        default=0.20, validators=[MinValueValidator(0), MaxValueValidator(1)]
+    )
+    orphan_rate_over = models.PositiveIntegerField(default=50)
+    suspended = models.BooleanField(
+        default=False, help_text="Nothing is enforced here: passages are still recorded."
+    )
+
+    class Meta:
+        verbose_name_plural = "site rules"
+        ordering = ["site", "-effective_from"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["site", "effective_from"], name="one_rule_set_per_instant"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.site} from {self.effective_from:%Y-%m-%d}"
+
+
+class Scheme(models.Model):
+    """A vignette scheme as data: products, categories, exemptions (`calendars.py` reads it)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    code = models.CharField(max_length=20)
+    name = models.CharField(max_length=100)
+    country = models.CharField(max_length=2)
+    timezone = models.CharField(max_length=64)
+    effective_from = models.DateTimeField()
+    rules = models.JSONField()
+
+    class Meta:
+        ordering = ["code", "-effective_from"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["code", "effective_from"], name="one_scheme_version_per_instant"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} from {self.effective_from:%Y-%m-%d}"
+
+
+class Provider(models.Model):
+    """Who delivers rights: a payment app, a kiosk, a permit office. Sees only its own rights."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=100, unique=True)
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="+")
+    sites = models.ManyToManyField(Site, blank=True, related_name="providers")
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ProviderKey(models.Model):
+    """A provider's credential; like a device key it is shown once and stored hashed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="keys")
+    label = models.CharField(max_length=100, blank=True)
+    prefix = models.CharField(max_length=12, unique=True, editable=False)
+    digest = models.BinaryField(max_length=32, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.provider} · {self.prefix}…"
+
+
+class Right(SealedRow):
+    """A vignette, permit, payment or exemption: one version of it.
+
+    A new version supersedes the older ones, which stay as history. `starts_at`/`ends_at` is the
+    half-open interval in UTC, computed once by the scheme's calendar when the right came in.
+    """
+
+    class Kind(models.TextChoices):
+        VIGNETTE = "vignette", "vignette"
+        PAYMENT = "payment", "parking payment"
+        PERMIT = "permit", "permit"
+        EXEMPTION = "exemption", "exemption"
+        ZONE_PAYMENT = "zone-payment", "zone payment"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    site = models.ForeignKey(
+        Site, on_delete=models.PROTECT, null=True, blank=True, related_name="rights"
+    )
+    provider = models.ForeignKey(
+        Provider, on_delete=models.PROTECT, null=True, blank=True, related_name="rights"
+    )
+    external_token = TokenField()  # of the seller's own id, which may contain a plate
+    external_id = SealedTextField()
+    version = models.PositiveIntegerField(default=1)
+    current = models.BooleanField(default=True)
+    scheme = models.CharField(max_length=20, blank=True)
+    product = models.CharField(max_length=20, blank=True)
+    category = models.CharField(max_length=16, blank=True)
+    reason = models.CharField(max_length=40, blank=True)  # of an exemption
+    max_present = models.PositiveSmallIntegerField(null=True, blank=True)  # of a shared permit
+    first_day = models.DateField(null=True, blank=True)
+    year = models.PositiveSmallIntegerField(null=True, blank=True)
+    starts_at = models.DateTimeField(null=True)  # null on both sides: always
+    ends_at = models.DateTimeField(null=True)
+    bought_at = models.DateTimeField(null=True, blank=True)
+    known_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+    used_up_at = models.DateTimeField(null=True, editable=False)  # an exact vehicle was present
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider", "external_token", "version"],
+                name="right_version_once",
+                nulls_distinct=False,
+            ),
+            models.UniqueConstraint(
+                fields=["provider", "external_token"],
+                condition=Q(current=True),
+                name="one_current_version",
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(
+                condition=Q(starts_at__isnull=True, ends_at__isnull=True)
+                | Q(ends_at__gt=F("starts_at")),
+                name="right_ends_after_start",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["site", "starts_at", "ends_at"],
+                name="right_at_site",
+                condition=Q(current=True),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class RightPlate(SealedRow):
+    """One plate a right is for (a shared permit has several)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    right = models.ForeignKey(Right, on_delete=models.CASCADE, related_name="plates")
+    text = SealedTextField()
+    token_exact = TokenField(db_index=True)
+    token_class = TokenField(db_index=True)
+    country = models.CharField(max_length=6, blank=True)  # "" fits any country
+
+    def __str__(self) -> str:
+        return f"plate of right {self.right_id}"
+
+
+class RightTouch(models.Model):
+    """A right that came, changed or went and may change verdicts: consumed by the stage `rejudge`.
+
+    Rights can't import visits (house.md), so they leave a row and ring.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)  # UUIDv7 of created_at
+    right = models.ForeignKey(Right, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"touch of {self.right_id}"

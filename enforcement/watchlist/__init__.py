@@ -1,0 +1,1 @@
+"""Watchlists, their sealed entries, and the alerts of strict and possible hits."""

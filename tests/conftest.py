@@ -1,0 +1,59 @@
+"""Fixtures every test may use. Services are real: `./run test` starts PostgreSQL and Valkey."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+
+def pytest_configure() -> None:
+    """A database name of their own for developers who test side by side."""
+    suffix = os.environ.get("PW_TEST_DB", "")
+    for alias in ("default", "keys"):
+        settings.DATABASES[alias].setdefault("TEST", {})
+        settings.DATABASES[alias]["TEST"]["NAME"] = f"test_pw{suffix}_{alias}"
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: object) -> None:
+    """Let the flush between transactional tests empty the audit log, which a trigger forbids.
+
+    That the trigger is there and refuses is asserted on a migrated database of its own
+    (tests/integration/test_audit.py).
+    """
+    with django_db_blocker.unblock(), connection.cursor() as cursor:  # type: ignore[attr-defined]
+        cursor.execute("ALTER TABLE audit_auditrow DISABLE TRIGGER audit_no_truncate")
+
+
+@pytest.fixture(autouse=True)
+def sealed_store(tmp_path: Path) -> Iterator[Path]:
+    """A sealed store of the test's own."""
+    from django.core.files.storage import storages
+
+    from vault import files
+
+    folder = tmp_path / "sealed"
+    kept = settings.STORAGES["sealed"]
+    settings.STORAGES["sealed"] = {
+        "BACKEND": "vault.files.DurableFileSystemStorage",
+        "OPTIONS": {"location": str(folder)},
+    }
+    storages._storages.pop("sealed", None)
+    files._store.cache_clear()
+    yield folder
+    settings.STORAGES["sealed"] = kept
+    storages._storages.pop("sealed", None)
+    files._store.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def fresh_keys() -> Iterator[None]:
+    """No data key cached from another test's database."""
+    from vault import keys
+
+    keys.forget_cached()
+    yield
+    keys.forget_cached()

@@ -1,0 +1,67 @@
+"""The keyed blind index: equality search over plates without opening them.
+
+Plates are low-entropy, so an unkeyed hash is as good as the plate (domain-rules §7): tokens are
+HMAC-SHA256 under a key that lives outside the database. A token carries its key's number, so keys
+can rotate: write with the active key, look up with all.
+"""
+
+import hashlib
+import hmac
+import uuid
+from enum import StrEnum
+from functools import lru_cache
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from core.platetext import ocr_class
+from vault import keyring
+
+
+class Kind(StrEnum):
+    """What a token is over; each has its own derived key, so tokens of two kinds never compare."""
+
+    EXACT = "exact"  # the canonical plate
+    CLASS = "class"  # its OCR-equivalence class
+    EVENT = "event"  # a client's own id of an event or a right, which may contain a plate
+
+
+@lru_cache(maxsize=64)
+def _derived(number: int, kind: Kind) -> bytes:
+    raw = keyring.index().keys[number]
+    return HKDF(SHA256(), 32, salt=None, info=f"platewarden index {kind}".encode()).derive(raw)
+
+
+def _token(number: int, kind: Kind, text: str) -> uuid.UUID:
+    digest = hmac.new(_derived(number, kind), text.encode(), hashlib.sha256).digest()
+    return uuid.UUID(bytes=bytes([number]) + digest[:15])
+
+
+def token(kind: Kind, text: str) -> uuid.UUID:
+    """The token to store: under the active index key."""
+    return _token(keyring.index().active, kind, text)
+
+
+def tokens(kind: Kind, text: str) -> list[uuid.UUID]:
+    """The tokens to look up: under every index key still in the ring."""
+    return [_token(number, kind, text) for number in keyring.index().keys]
+
+
+def exact(plate: str) -> uuid.UUID:
+    """Token of a canonical plate."""
+    return token(Kind.EXACT, plate)
+
+
+def equivalent(plate: str) -> uuid.UUID:
+    """Token of a canonical plate's OCR-equivalence class."""
+    return token(Kind.CLASS, ocr_class(plate))
+
+
+def exact_lookup(plate: str) -> list[uuid.UUID]:
+    """Tokens to search a canonical plate by."""
+    return tokens(Kind.EXACT, plate)
+
+
+def equivalent_lookup(plate: str) -> list[uuid.UUID]:
+    """Tokens to search a canonical plate's OCR-equivalence class by."""
+    return tokens(Kind.CLASS, ocr_class(plate))
