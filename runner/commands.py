@@ -1,0 +1,172 @@
+"""The commands of `./run`, one function each; all return the exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Sequence
+
+from runner import files, site, venv
+from runner.console import RunError, say
+from runner.paths import ROOT, VENV_PYTHON, Var
+from runner.services import Busy, Services, borrow, running_env
+from runner.supervisor import Signals, Supervisor, run_foreground
+
+
+def module(name: str, *arguments: str) -> list[str]:
+    """The command line of a module of ours, run in the user's folder (`-P`: not imported from)."""
+    return [str(VENV_PYTHON), "-P", "-m", name, *arguments]
+
+
+def setup(*, test: bool) -> int:
+    """Installs what is missing."""
+    venv.ensure(test=test)
+    say("everything is installed")
+    return 0
+
+
+def serve(*, bind: str, port: int | None) -> int:
+    """The whole site until Ctrl-C or SIGTERM."""
+    venv.ensure()
+    site.run_site(Var.default(), bind=bind, port=port)
+    return 0
+
+
+def demo(*, once: bool, port: int | None, flags: Sequence[str]) -> int:
+    """The site, and the demo's traffic through it."""
+    venv.ensure()
+    return site.run_site(
+        Var.default(),
+        port=port,
+        guest=lambda url: module("demo.play", "--url", url, *flags),
+        once=once,
+    )
+
+
+def services() -> int:
+    """Only PostgreSQL and Valkey, until Ctrl-C or SIGTERM."""
+    venv.ensure()
+    var = Var.default()
+    with Signals() as signals:
+        parts = Services(var)
+        supervisor = None
+        try:
+            parts.start(signals.stop_wanted)
+            supervisor = Supervisor(parts, [], signals=signals, env=parts.env)
+            say('PostgreSQL and Valkey are up; in another shell: eval "$(./run env)"')
+            return supervisor.run()
+        finally:
+            if supervisor:
+                supervisor.stop()
+            parts.stop(now=signals.stop_asked > 1)
+
+
+def _throwaway(name: str) -> Var:
+    """The first folder `NAME`, `NAME-2`… below the data folder that no other ./run works in."""
+    folder = Var.default().root / name
+    number = 1
+    while files.is_locked(Var(folder).lock_file):
+        number += 1
+        folder = folder.with_name(f"{name}-{number}")
+    return Var(folder)
+
+
+def test(arguments: Sequence[str]) -> int:
+    """pytest on services and data of its own."""
+    venv.ensure(test=True)
+    with Signals() as signals:
+        while True:
+            parts = Services(_throwaway("test"), throwaway=True)
+            try:
+                parts.start(signals.stop_wanted)
+                break
+            except Busy:
+                continue
+        try:
+            site.build_static(parts.var, parts.env, signals)
+            os.chdir(ROOT)
+            command = [str(VENV_PYTHON), "-m", "pytest", *arguments]
+            return run_foreground(command, parts.env, signals)
+        finally:
+            parts.stop(now=signals.stop_asked > 1)
+
+
+def read(arguments: Sequence[str]) -> int:
+    """Reads pictures without any service: becomes the reader's own command line."""
+    venv.ensure()
+    command = module("inference.cli", *arguments)
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    os.execve(command[0], command, env)  # noqa: S606
+
+
+def bench(arguments: Sequence[str]) -> int:
+    """A benchmark by name; `latency` against a whole site of its own."""
+    known = sorted(path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py"))
+    if not arguments or arguments[0] not in known:
+        raise RunError(f"Which benchmark? ./run bench NAME, with NAME one of: {', '.join(known)}.")
+    venv.ensure()
+    name, rest = f"benchmarks.{arguments[0]}", arguments[1:]
+    if arguments[0] != "latency" or "--help" in rest or "-h" in rest:
+        return _with_services(module(name, *rest))
+    return site.run_site(
+        _throwaway("bench"),
+        guest=lambda url: module(name, "--url", url, *rest),
+        once=True,
+        throwaway=True,
+    )
+
+
+def manage(arguments: Sequence[str]) -> int:
+    """A management command of Django, on running services or on ones started for it."""
+    venv.ensure()
+    return _with_services(site.manage(*arguments))
+
+
+def _with_services(command: Sequence[str]) -> int:
+    var = Var.default()
+    with Signals() as signals:
+        while True:
+            with borrow(var) as env:
+                if env is not None:
+                    return run_foreground(command, env, signals)
+            parts = Services(var)
+            try:
+                parts.start(signals.stop_wanted)
+                break
+            except Busy:
+                continue  # somebody was quicker: theirs will do
+        try:
+            return run_foreground(command, parts.env, signals)
+        finally:
+            parts.stop_unborrowed()
+
+
+def env() -> int:
+    """Prints the settings of running services as lines for a shell."""
+    settings = running_env(Var.default())
+    if settings is None:
+        raise RunError("Nothing runs here. Start ./run services (or serve, or demo) first.")
+    for name, value in settings.items():
+        print(f"export {name}={shlex.quote(value)}")
+    return 0
+
+
+def status(*, as_json: bool) -> int:
+    """What runs; exit code 3 when nothing does."""
+    var = Var.default()
+    found: dict[str, object] = {"pid": None, "url": "", "processes": []}
+    running = files.is_locked(var.lock_file)
+    if running and var.status_file.exists():
+        found = json.loads(var.status_file.read_text())
+    if as_json:
+        print(json.dumps({"running": running, **found}))
+    elif not running:
+        print("nothing runs")
+    else:
+        print(f"supervisor {found['pid']} {found['url']}")
+        processes = found["processes"]
+        assert isinstance(processes, list)
+        for child in processes:
+            print("{name:18} {state:8} pid {pid}  restarts {restarts}".format(**child))
+    return 0 if running else 3

@@ -1,0 +1,55 @@
+"""The table of processes: everything `./run serve` supervises beside the two services."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from runner.child import Process
+from runner.paths import VENV_PYTHON, Var
+
+
+def cores() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def table(var: Var, *, bind: str, port: int) -> list[Process]:
+    """In the order of starting. They are stopped in the reverse order."""
+    python = str(VENV_PYTHON)
+    celery = (python, "-m", "celery", "-A", "alpr_site")
+
+    def worker(queue: str, concurrency: int) -> Process:
+        return Process(
+            f"worker-{queue}",
+            (
+                *celery, "worker", "-Q", queue, "-c", str(concurrency), "-n", f"{queue}@%h",
+                "--prefetch-multiplier=1", "--without-gossip", "--without-mingle",
+                "--loglevel", "INFO",
+            ),
+            grace_s=20.0,
+        )  # fmt: skip
+
+    return [
+        Process(
+            "web",
+            (
+                python, "-m", "uvicorn", "alpr_site.asgi:application",
+                "--host", bind, "--port", str(port),
+                # The live feed's connections never end by themselves.
+                "--timeout-graceful-shutdown", "5",
+                # A search may stand in a URL: no plate may reach a log.
+                "--no-access-log",
+            ),
+        ),
+        Process(
+            "beat",
+            (
+                *celery, "beat", "--pidfile=", "--schedule", str(var.run / "beat-schedule"),
+                "--loglevel", "INFO",
+            ),
+        ),
+        worker("recognise", cores()),
+        worker("flow", 1),
+        worker("house", 1),
+    ]  # fmt: skip
