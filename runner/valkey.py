@@ -107,7 +107,9 @@ class Valkey:
                 port=self.port, password=self._password, folder=_quoted(self._var.valkey)
             ),
         )
-        return Process("valkey", (str(binary()), str(configuration)), env={"LC_ALL": "C"})
+        return Process(
+            "valkey", (str(binary()), str(configuration)), env={"LC_ALL": "C", "TZ": "UTC"}
+        )
 
     def ready(self) -> bool:
         return answers(self.port, self._password)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -90,7 +91,7 @@ def _make_venv() -> None:
 
 
 def _install(name: str) -> None:
-    count = (REQUIREMENTS / name).read_text().count("==")
+    count = len(re.findall(r"^[^\s#]+==", (REQUIREMENTS / name).read_text(), re.MULTILINE))
     say(f"[2/2] installing {count} pinned packages from requirements/{name} (about a minute)")
     began = time.monotonic()
     handle = os.open(INSTALL_LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
