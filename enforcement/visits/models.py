@@ -74,7 +74,13 @@ class VerdictVersion(models.Model):
     right_id = models.UUIDField(null=True)
     overstay_minutes = models.PositiveIntegerField(default=0)
     explanation = models.JSONField(default=list)
-    rules = models.JSONField(default=dict)  # which rule versions: {"site_rules": id, "scheme": id}
+    rules = models.JSONField(default=list)  # versions judged by: the engine's, the site's, scheme's
+    camera_id = models.UUIDField(null=True)  # of the passage, or of the visit's entry
+    exit_camera_id = models.UUIDField(null=True)
+    visit_status = models.CharField(max_length=12, blank=True, default="")  # outlives the visit
+    due_at = models.DateTimeField(null=True)  # judge again then: a deadline passes, a stay expires
+    awaits_through = models.DateTimeField(null=True)  # … once every camera has reported past this
+    act_due = models.BooleanField(default=False)  # the outbox of the stage `act`
 
     class Meta:
         constraints = [
@@ -91,7 +97,23 @@ class VerdictVersion(models.Model):
                 fields=["visit_id"], condition=Q(current=True), name="visit_verdict_current"
             ),
         ]
-        indexes = [models.Index(fields=["site", "-decided_at"], name="verdict_by_site")]
+        indexes = [
+            models.Index(fields=["site", "-decided_at"], name="verdict_by_site"),
+            models.Index(
+                fields=["site", "seen_at"], name="verdict_seen", condition=Q(current=True)
+            ),
+            models.Index(
+                fields=["due_at"],
+                name="verdict_due",
+                condition=Q(current=True, due_at__isnull=False),
+            ),
+            models.Index(
+                fields=["site", "awaits_through"],
+                name="verdict_awaits",
+                condition=Q(current=True, awaits_through__isnull=False),
+            ),
+            models.Index(fields=["id"], name="verdict_to_act", condition=Q(act_due=True)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.verdict} v{self.version}"
