@@ -20,6 +20,9 @@ class SiteRules(models.Model):
     scheme = models.CharField(
         max_length=20, blank=True, help_text="Code of the vignette scheme, at a vignette site."
     )
+    scope = models.CharField(
+        max_length=20, blank=True, help_text="Part of the scheme's network, where rights name one."
+    )
     window = models.JSONField(
         null=True, blank=True, help_text="Charging window, at a zone site (docs/rules.md)."
     )
@@ -74,12 +77,17 @@ class Scheme(models.Model):
 
 
 class Provider(models.Model):
-    """Who delivers rights: a payment app, a kiosk, a permit office. Sees only its own rights."""
+    """Who delivers rights: a payment app, a kiosk, a permit office. Sees only its own rights.
+
+    What it delivers counts at `sites` only; when none is named, at all of its organisation.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=100, unique=True)
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="+")
-    sites = models.ManyToManyField(Site, blank=True, related_name="providers")
+    sites = models.ManyToManyField(
+        Site, blank=True, related_name="providers", help_text="Empty: all of the organisation."
+    )
     active = models.BooleanField(default=True)
 
     class Meta:
@@ -98,6 +106,7 @@ class ProviderKey(models.Model):
     prefix = models.CharField(max_length=12, unique=True, editable=False)
     digest = models.BinaryField(max_length=32, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, editable=False)
     last_used_at = models.DateTimeField(null=True, editable=False)
 
@@ -132,10 +141,12 @@ class Right(SealedRow):
     )
     external_token = TokenField()  # of the seller's own id, which may contain a plate
     external_id = SealedTextField()
+    content_token = TokenField()  # of everything delivered: tells a repeat from a contradiction
     version = models.PositiveIntegerField(default=1)
     current = models.BooleanField(default=True)
     scheme = models.CharField(max_length=20, blank=True)
-    product = models.CharField(max_length=20, blank=True)
+    product = models.CharField(max_length=20, blank=True)  # of a permit: its own category
+    scope = models.CharField(max_length=20, blank=True)  # part of the country; "" is all of it
     category = models.CharField(max_length=16, blank=True)
     reason = models.CharField(max_length=40, blank=True)  # of an exemption
     max_present = models.PositiveSmallIntegerField(null=True, blank=True)  # of a shared permit
@@ -143,6 +154,7 @@ class Right(SealedRow):
     year = models.PositiveSmallIntegerField(null=True, blank=True)
     starts_at = models.DateTimeField(null=True)  # null on both sides: always
     ends_at = models.DateTimeField(null=True)
+    healed_from = models.DateTimeField(null=True)  # reads from here on the purchase heals
     bought_at = models.DateTimeField(null=True, blank=True)
     known_at = models.DateTimeField()
     withdrawn_at = models.DateTimeField(null=True, blank=True)
@@ -163,7 +175,7 @@ class Right(SealedRow):
             ),
             models.CheckConstraint(
                 condition=Q(starts_at__isnull=True, ends_at__isnull=True)
-                | Q(ends_at__gt=F("starts_at")),
+                | Q(ends_at__gte=F("starts_at")),
                 name="right_ends_after_start",
             ),
         ]

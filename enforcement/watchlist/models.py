@@ -16,7 +16,9 @@ class Watchlist(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=100, unique=True)
-    purpose = models.CharField(max_length=300, help_text="Why this list may exist: the legal basis.")
+    purpose = models.CharField(
+        max_length=300, help_text="Why this list may exist: the legal basis."
+    )
     sites = models.ManyToManyField(
         Site, blank=True, related_name="watchlists", help_text="Empty: all of the organisation."
     )
@@ -43,12 +45,19 @@ class Entry(SealedRow):
     token_class = TokenField(db_index=True)
     country = models.CharField(max_length=6, blank=True)
     reason = models.CharField(max_length=200, blank=True)
+    priority = models.PositiveSmallIntegerField(null=True)  # 0–100; null: the list's
     expires_at = models.DateTimeField()
     added_at = models.DateTimeField()
-    added_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    added_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
     approved_at = models.DateTimeField(null=True, editable=False)
     approved_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, editable=False, related_name="+"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
     )
     removed_at = models.DateTimeField(null=True, editable=False)
 
@@ -95,6 +104,8 @@ class Alert(models.Model):
     certainty = models.CharField(max_length=8, choices=Certainty.choices)
     why = models.CharField(max_length=120)  # plate-free
     captured_at = models.DateTimeField()
+    first_seen_at = models.DateTimeField()  # of the vehicle in view: all its reads are this alert
+    last_seen_at = models.DateTimeField()
     created_at = models.DateTimeField()
     acknowledged_at = models.DateTimeField(null=True)
     acknowledged_by = models.ForeignKey(
@@ -118,7 +129,7 @@ class Alert(models.Model):
                 name="alert_open",
                 condition=Q(acknowledged_at__isnull=True),
             ),
-            models.Index(fields=["entry", "camera", "captured_at"], name="alert_debounce"),
+            models.Index(fields=["entry", "camera", "last_seen_at"], name="alert_debounce"),
         ]
 
     def __str__(self) -> str:
