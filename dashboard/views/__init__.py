@@ -1,0 +1,1 @@
+"""Pages, each behind `dashboard.gates.gate`; fragments that htmx puts into them."""
