@@ -13,6 +13,10 @@ import structlog
 from celery import current_app
 from django.db import transaction
 
+EXPIRES_SECONDS = 60
+"""A doorbell nobody answered for so long is dropped: the sweeper rings anew, and a long outage of
+the workers doesn't leave a heap of messages."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -49,7 +53,9 @@ def task_name(stage: str) -> str:
 def ring_now(stage: str) -> bool:
     """Ring at once; False if the broker could not be reached (the sweeper will ring again)."""
     try:
-        current_app.send_task(task_name(stage), queue=STAGES[stage].queue, retry=False)
+        current_app.send_task(
+            task_name(stage), queue=STAGES[stage].queue, retry=False, expires=EXPIRES_SECONDS
+        )
     except Exception as error:  # any broker trouble: the row is stored, that is what counts
         log.warning("doorbell_lost", stage=stage, error=type(error).__name__)
         return False

@@ -1,5 +1,7 @@
-"""Addresses of the REST API."""
+"""Addresses of the reads API."""
 
-from typing import Any
+from django.urls import re_path
 
-urlpatterns: list[Any] = []
+from plates.api import ReadsView
+
+urlpatterns = [re_path(r"^reads/?$", ReadsView.as_view(), name="api_reads")]

@@ -1,0 +1,163 @@
+"""Stage `recognise`: captures → sealed reads. See `gathering` for reads → passages."""
+
+import json
+import uuid
+from datetime import datetime
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from audit.access import Access, stage_batch
+from cameras.models import Capture
+from cameras.services import capture_outcome_add
+from core.ids import uuid7
+from core.leases import claim
+from core.live import announce
+from core.platetext import PlateTextError, canonical
+from core.stages import ring
+from plates.models import PlateRead
+from plates.recognition import Found, Outcome, from_device, recognise_picture
+from vault import blind, files
+from vault.models import DataClass
+from vault.sealing import assign_key, seal_file, seal_text
+
+MOST_ATTEMPTS = 4
+CLAIMS = ((Capture.Kind.READ, 50), (Capture.Kind.CROP, 4), (Capture.Kind.FRAME, 1))
+"""How many captures of a kind a worker takes at once: what is quick first and in batches, so that a
+worker holding slow frames never keeps another idle."""
+
+log = structlog.get_logger(__name__)
+
+
+def captures_recognise(*, now: datetime) -> int:
+    """Claim a batch of captures and finish each; how many were claimed."""
+    waiting = Capture.objects.filter(status=Capture.Status.RECEIVED)
+    for kind, limit in CLAIMS:
+        captures = claim(
+            waiting.filter(kind=kind).select_related("site", "camera"),
+            limit=limit,
+            lease=settings.RECOGNISE_LEASE,
+            now=now,
+        )
+        if captures:
+            break
+    else:
+        return 0
+    with stage_batch("recognise") as access:
+        opened = [_material(capture, access) for capture in captures]
+    for capture, material in zip(captures, opened, strict=True):
+        capture_finish(capture=capture, outcome=_recognise(capture, material), now=now)
+    return len(captures)
+
+
+def _material(capture: Capture, access: Access) -> bytes | str | None:
+    """What is to be read: a finished read's JSON, or the picture's bytes; None if it is gone."""
+    try:
+        if capture.kind == Capture.Kind.READ:
+            return access.text(capture, "read")
+        return access.file(capture, "picture")
+    except FileNotFoundError:
+        return None
+
+
+def _recognise(capture: Capture, material: bytes | str | None) -> Outcome:
+    if capture.attempts > MOST_ATTEMPTS:
+        # whoever claimed it before died on it: a picture that kills the decoder must not be
+        # tried for ever
+        return Outcome(failure="worker_lost", sentence="Every worker that tried it died.")
+    if material is None:
+        return Outcome(failure="picture_gone", sentence="The stored picture is not there any more.")
+    try:
+        if isinstance(material, str):
+            return from_device(json.loads(material))
+        return recognise_picture(
+            material, kind=capture.kind, regions=tuple(capture.site.regions)
+        )
+    except Exception as error:  # the capture is kept with its reason; the batch goes on
+        log.exception("recognise_failed", capture=str(capture.pk))
+        return Outcome(
+            failure="recognition_error", sentence=f"Recognition failed: {type(error).__name__}."
+        )
+
+
+def capture_finish(*, capture: Capture, outcome: Outcome, now: datetime) -> bool:
+    """Write a capture's reads and status, once; False if another worker was quicker.
+
+    The update is conditional on the lease, the reads' ids are deterministic: whoever comes second
+    changes nothing.
+    """
+    reads = [
+        read
+        for index, found in enumerate(outcome.plates)
+        if (read := _sealed_read(capture, index, found, outcome, now)) is not None
+    ]
+    if outcome.failure:
+        status = Capture.Status.FAILED
+    else:
+        status = Capture.Status.RECOGNISED if reads else Capture.Status.UNREADABLE
+    with transaction.atomic():
+        mine = Capture.objects.filter(
+            pk=capture.pk, status=Capture.Status.RECEIVED, lease_token=capture.lease_token
+        ).update(
+            status=status,
+            failure=outcome.failure,
+            failure_sentence=outcome.sentence,
+            recognised_at=now,
+            lease_until=None,
+            lease_token=None,
+        )
+        if not mine:
+            files.doom([read.crop for read in reads], now=now)
+            return False
+        PlateRead.objects.bulk_create(reads)
+        rejected = [{"reason": k, "count": n} for k, n in sorted(outcome.rejected.items())]
+        capture_outcome_add(
+            capture_id=capture.pk, facts={"reads": len(reads), "rejected": rejected}
+        )
+        for read in reads:
+            announce("read", read.pk, read.site_id)
+        if reads:
+            ring("watch")
+            ring("gather")
+    return True
+
+
+def _sealed_read(
+    capture: Capture, index: int, found: Found, outcome: Outcome, now: datetime
+) -> PlateRead | None:
+    try:
+        text = canonical(found.text)
+    except PlateTextError:
+        return None
+    read = PlateRead(
+        id=read_id(capture, index),
+        capture_id=capture.pk,
+        index=index,
+        site_id=capture.site_id,
+        camera_id=capture.camera_id,
+        captured_at=capture.captured_at,
+        received_at=capture.received_at,
+        quarantined=capture.quarantined,
+        token_exact=blind.exact(text),
+        token_class=blind.equivalent(text),
+        country=found.country,
+        category=found.category,
+        score=found.score,
+        detector_score=found.detector_score,
+        char_scores=list(found.char_scores),
+        box=list(found.box) if found.box else None,
+        quad=list(found.quad) if found.quad else None,
+        models_used=outcome.models_used,
+        source="device" if capture.kind == Capture.Kind.READ else "ours",
+    )
+    assign_key(read, scope=str(capture.site_id), data_class=DataClass.PENDING, now=now)
+    seal_text(read, {"text": text, "candidates": json.dumps(found.candidates)})
+    if found.crop is not None:
+        seal_file(read, "crop", found.crop, now=now)
+    return read
+
+
+def read_id(capture: Capture, index: int) -> uuid.UUID:
+    """The id of a capture's plate number `index`: the same however often it is recognised."""
+    return uuid7(capture.captured_at, seed=capture.pk.bytes + index.to_bytes(2, "big"))
