@@ -1,0 +1,1 @@
+"""The demo: an invented motorway gantry and car park, their pictures, and the script played."""
