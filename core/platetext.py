@@ -1,4 +1,4 @@
-"""Plate text: the one canonical form, and the classes of characters that cameras and fingers confuse.
+"""Plate text: its one canonical form, and the classes of characters that are easily confused.
 
 Everything that compares plates compares canonical texts; everything that is tolerant compares
 their classes. Both are pure functions, so the blind indexes of `vault` and the matcher of

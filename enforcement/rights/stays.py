@@ -1,0 +1,339 @@
+"""The verdict of a stay at a parking site.
+
+Order of looking (scenario.md, "Verdicts, exactly"): what forbids judging, what pays (exact rights,
+then OCR-equivalent ones, then keying errors), allowances, then what stands between an unpaid stay
+and a candidate. A camera measures presence, not parking: durations here are of presence.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import islice
+
+from .explain import of_right, of_rule
+from .facts import Reading, Right, SiteRules, SiteState, countries_agree, known
+from .matching import Few, Match, excuse_few, matches, several, two_countries
+from .outcomes import ENGINE, Judgement, Looked, Reason, RightKind, Verdict, VisitStatus
+from .presence import Presences
+from .verdicts import Doubts, country_of, granted, paid_late, precedence, weigh
+
+_PARKING = frozenset(RightKind) - {RightKind.VIGNETTE, RightKind.ZONE_PAYMENT}
+_SEPARATE = frozenset({RightKind.PAYMENT, RightKind.VALIDATION})
+_MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A visit as it is judged. `readings` are its entry's and exit's, those it has.
+
+    `end` is the exit's capture time; None where there was none. `contradicted`: the plate was seen
+    outside meanwhile. `id` is that of its `Presence`.
+    """
+
+    id: str
+    status: VisitStatus
+    start: datetime
+    end: datetime | None
+    readings: tuple[Reading, ...]
+    fuzzy: bool = False
+    contradicted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """How much of a stay some rights cover.
+
+    `unpaid` is all the time outside them, `before` the part of it before the first right; `parts`
+    the covered stretches in order, each with the payments that make it.
+    """
+
+    unpaid: timedelta
+    before: timedelta
+    parts: tuple[frozenset[str], ...]
+
+    def pays(self, consideration: timedelta) -> bool:
+        """True where nothing is unpaid but time to consider, at the start."""
+        return self.unpaid == self.before <= consideration
+
+
+def cover(rights: Iterable[Right], start: datetime, end: datetime) -> Cover:
+    """What `rights` that overlap the stay `[start, end]` cover of it."""
+    stretches: list[tuple[datetime, datetime, set[str]]] = []
+    for right in sorted(rights, key=lambda one: (one.start, one.id)):
+        begins, ends = max(right.start, start), min(right.end, end)
+        payment = {right.id} if right.kind in _SEPARATE else set()
+        if stretches and begins <= stretches[-1][1]:
+            first, last, payments = stretches.pop()
+            stretches.append((first, max(last, ends), payments | payment))
+        else:
+            stretches.append((begins, ends, payment))
+    if not stretches:
+        return Cover(end - start, end - start, ())
+    paid = sum((last - first for first, last, _ in stretches), timedelta(0))
+    return Cover(
+        unpaid=end - start - paid,
+        before=stretches[0][0] - start,
+        parts=tuple(frozenset(payments) for _, _, payments in stretches),
+    )
+
+
+def judge_stay(
+    stay: Stay,
+    *,
+    rights: Iterable[Right],
+    presences: Presences,
+    rules: SiteRules,
+    state: SiteState,
+    now: datetime,
+    accused_before: bool = False,
+) -> Judgement:
+    """Judge a stay by what is known at `now`.
+
+    `rights` are the site's that may touch the stay or bear its plate, every version of them;
+    `presences` the site's visits, this one included. `rules` are those in force when the vehicle
+    was seen. `accused_before`: an earlier version of this verdict was in `outcomes.ACCUSING`.
+    """
+    versions = (ENGINE, rules.version)
+    if stay.status is VisitStatus.OPEN:
+        if state.exits_heard_through < now:
+            judgement = _plain(Verdict.PENDING, Reason.AWAITING_CAMERA, "awaiting-camera")
+        else:
+            judgement = _plain(Verdict.PENDING, None, "visit-open")
+    elif stay.status is not VisitStatus.COMPLETE or stay.end is None:
+        judgement = _plain(Verdict.NONE, Reason.INFERRED_END, "inferred-end")
+    else:
+        judged = _Judged(stay, stay.end, presences, rules, known(rights, now))
+        judgement, separate = judged.judgement()
+        doubts = Doubts(
+            contradiction="contradiction"
+            if stay.contradicted
+            else "separate-payments"
+            if separate
+            else None,
+            fuzzy=stay.fuzzy,
+            awaiting_camera=state.all_heard_through < stay.end,
+            suspended=state.suspended,
+        )
+        judgement = weigh(judgement, stay.readings, rules, doubts)
+    return replace(paid_late(judgement, accused_before), rules=versions)
+
+
+def _plain(verdict: Verdict, reason: Reason | None, code: str) -> Judgement:
+    return Judgement(verdict, reason, explanation=(of_rule("doubt", code),))
+
+
+class _Judged:
+    """One complete stay against its rights. Collects the explanation while it looks."""
+
+    def __init__(
+        self,
+        stay: Stay,
+        end: datetime,
+        presences: Presences,
+        rules: SiteRules,
+        rights: Sequence[Right],
+    ) -> None:
+        self.stay, self.start, self.end = stay, stay.start, end
+        self.presences, self.rules = presences, rules
+        self.country = country_of(stay.readings)
+        self.lines: list[Looked] = []
+        self.in_use: Right | None = None
+        self.ended: list[Right] = []
+        self.not_started: list[Right] = []
+        self.few: Few = excuse_few(self._available(rights), self.country)
+
+    def _available(self, rights: Sequence[Right]) -> list[Match]:
+        """The rights near this vehicle, in time, that no other vehicle is using."""
+        available: list[Match] = []
+        for right in rights:
+            if right.kind not in _PARKING:
+                continue
+            near = matches(self.stay.readings, right, self.rules.classes)
+            if not near:
+                continue
+            agrees = countries_agree(right.country, self.country)
+            if right.end <= self.start:
+                if near[0].exact and agrees:
+                    self.ended.append(right)
+            elif right.start >= self.end and right.start != self.start:
+                if near[0].exact and agrees:
+                    self.not_started.append(right)
+            else:
+                with_room = (match for match in near if not agrees or self._has_room(match))
+                available.extend(islice(with_room, 1))
+        return available
+
+    def _has_room(self, match: Match) -> bool:
+        right = match.right
+        if match.exact:
+            if right.max_present is None or self.presences.holds_place(right, self.stay.id):
+                return True
+        elif self.presences.used_up(right, match.plate, self.start, self.end):
+            self._look(match, code="used-up")
+            return False
+        elif self.presences.place_free(right, max(self.start, right.start)):
+            return True
+        if match.cost < 2:
+            self.in_use = self.in_use or right
+        self._look(match, code="permit-in-use")
+        return False
+
+    def judgement(self) -> tuple[Judgement, bool]:
+        """The verdict of the rights and allowances, and whether payments stand apart in it."""
+        exact = [match.right for match in self.few.exact]
+        tolerated = self._tolerated()
+        if exact:
+            judgement, separate = self._with_rights(exact)
+        elif tolerated:
+            judgement, separate = self._by_tolerance([], tolerated)
+        else:
+            judgement, separate = self._without_right(), False
+        self._look_rest()
+        return replace(judgement, explanation=tuple(self.lines)), separate
+
+    def _with_rights(self, exact: list[Right]) -> tuple[Judgement, bool]:
+        covered = cover(exact, self.start, self.end)
+        if covered.pays(self.rules.consideration):
+            if self.country is None and two_countries(self.few.exact):
+                self._look(*self.few.exact, code="exact")
+                self._rule("two-countries")
+                return Judgement(Verdict.REVIEW, Reason.COUNTRY_UNKNOWN), False
+            self._look(*self.few.exact, code="exact", applied=True)
+            self._used_consideration(covered)
+            named = self._named(exact)
+            return Judgement(*granted(named), named.id), False
+        if covered.unpaid > self._allowed:
+            # An exact payer who mistyped an extension is still a payer: rights one slip away may
+            # fill what the exact ones leave open.
+            def helps(right: Right) -> bool:
+                return cover([*exact, right], self.start, self.end).unpaid < covered.unpaid
+
+            tolerated = self._tolerated(helps)
+            if tolerated:
+                return self._by_tolerance(exact, tolerated)
+        self._look(*self.few.exact, code="exact", applied=True)
+        return self._beyond(exact, covered)
+
+    def _by_tolerance(self, exact: list[Right], tolerated: list[Match]) -> tuple[Judgement, bool]:
+        """Judge by rights matched in spite of a slip, beside the exact ones there may be."""
+        if several(tolerated):
+            return self._several(tolerated), False
+        rights = [*exact, *(match.right for match in tolerated)]
+        covered = cover(rights, self.start, self.end)
+        self._look(*self.few.exact, code="exact", applied=True)
+        self._look(*tolerated, applied=True)
+        if covered.pays(self.rules.consideration):
+            self._used_consideration(covered)
+            slipped = any(match.cost for match in tolerated)
+            reason = Reason.KEYING_ERROR if slipped else Reason.OCR_EQUIVALENT
+            named = self._named([match.right for match in tolerated])
+            return Judgement(Verdict.EXCUSED, reason, named.id), False
+        judgement, separate = self._beyond(rights, covered)
+        if judgement.verdict is Verdict.OVERSTAY:
+            last = max((match.right for match in tolerated), key=_ends)
+            judgement = Judgement(Verdict.REVIEW, Reason.KEYING_ERROR, last.id)
+        return judgement, separate
+
+    def _beyond(self, rights: list[Right], covered: Cover) -> tuple[Judgement, bool]:
+        """The stay outlasts its rights: by no more than the allowances, or by more."""
+        last = max(rights, key=_ends)
+        over = covered.unpaid - self._allowed
+        unpaid, allowed = covered.unpaid // _MINUTE, self._allowed // _MINUTE
+        if over <= timedelta(0):
+            self._rule("grace", unpaid=unpaid, allowed=allowed)
+            return Judgement(Verdict.EXCUSED, Reason.GRACE, last.id), False
+        self._rule("overstayed", unpaid=unpaid, allowed=allowed)
+        apart = sum(bool(payments) for payments in covered.parts) > 1
+        overstay_min = over // _MINUTE
+        return Judgement(Verdict.OVERSTAY, Reason.RIGHT_ENDED, last.id, overstay_min), apart
+
+    def _without_right(self) -> Judgement:
+        if self.end - self.start <= self.rules.consideration:
+            return self._considering()
+        near, elsewhere = self.few.candidates[2], self.few.other_country
+        if near:
+            if several(near):
+                return self._several(near)
+            self._look(*near)
+            return Judgement(Verdict.REVIEW, Reason.NEAR_RIGHT, near[0].right.id)
+        if elsewhere:
+            return Judgement(Verdict.REVIEW, Reason.WRONG_COUNTRY, elsewhere[0].right.id)
+        if self.in_use is not None:
+            return Judgement(Verdict.UNPAID, Reason.PERMIT_IN_USE, self.in_use.id)
+        return self._at_another_time()
+
+    def _at_another_time(self) -> Judgement:
+        next_one = min(self.not_started, key=precedence, default=None)
+        last_one = max(self.ended, key=_ends, default=None)
+        if next_one is not None:
+            self.lines.append(of_right(next_one, "begins-after", applied=False, cost=0))
+        if last_one is not None:
+            self.lines.append(of_right(last_one, "ended-before", applied=False, cost=0))
+        self._rule("no-right-found")
+        if next_one is not None:
+            return Judgement(Verdict.UNPAID, Reason.RIGHT_NOT_STARTED, next_one.id)
+        if last_one is not None:
+            return Judgement(Verdict.UNPAID, Reason.RIGHT_ENDED, last_one.id)
+        return Judgement(Verdict.UNPAID, Reason.NO_RIGHT)
+
+    def _several(self, candidates: Sequence[Match]) -> Judgement:
+        if self.end - self.start <= self.rules.consideration:
+            return self._considering()
+        self._look(*candidates)
+        self._rule("several-candidates")
+        return Judgement(Verdict.REVIEW, Reason.SEVERAL_CANDIDATES)
+
+    def _considering(self) -> Judgement:
+        stay, allowed = self.end - self.start, self.rules.consideration
+        self._rule("consideration", stay=stay // _MINUTE, allowed=allowed // _MINUTE)
+        return Judgement(Verdict.EXCUSED, Reason.CONSIDERATION)
+
+    def _tolerated(self, helps: Callable[[Right], bool] = lambda right: True) -> list[Match]:
+        """The candidates of the nearest cost there are any of, 0 or 1: one vehicle's, or more."""
+        for tier in self.few.candidates[:2]:
+            found = [match for match in tier if helps(match.right)]
+            if found:
+                return found
+        return []
+
+    @property
+    def _allowed(self) -> timedelta:
+        return self.rules.consideration + self.rules.grace
+
+    def _named(self, rights: list[Right]) -> Right:
+        """The right a verdict names: one that pays alone where there is one, else the first."""
+        alone = [
+            right
+            for right in rights
+            if cover([right], self.start, self.end).pays(self.rules.consideration)
+        ]
+        if alone:
+            return min(alone, key=precedence)
+        return min(rights, key=lambda right: (right.start, right.id))
+
+    def _used_consideration(self, covered: Cover) -> None:
+        if covered.before:
+            allowed = self.rules.consideration // _MINUTE
+            self._rule("consideration-used", used=covered.before // _MINUTE, allowed=allowed)
+
+    def _look(self, *found: Match, code: str | None = None, applied: bool = False) -> None:
+        """Explain matches, by `code` or by how near they are."""
+        for match in found:
+            name = code or ("ocr-equivalent", "one-edit", "two-edits")[match.cost]
+            self.lines.append(of_right(match.right, name, applied=applied, cost=match.cost))
+
+    def _look_rest(self) -> None:
+        """Explain the rights that were looked at and had no part in the verdict."""
+        looked = {line.right_id for line in self.lines}
+        self._look(*self.few.other_country, code="other-country")
+        for tier in self.few.candidates:
+            for match in tier:
+                if match.right.id not in looked:
+                    self._look(match, code="not-needed")
+
+    def _rule(self, code: str, **numbers: int) -> None:
+        self.lines.append(of_rule("allowance", code, **numbers))
+
+
+def _ends(right: Right) -> tuple[datetime, str]:
+    return right.end, right.id
