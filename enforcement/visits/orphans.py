@@ -29,7 +29,8 @@ def orphan_rates(passages: Iterable[Passage], visits: Iterable[Visit]) -> dict[s
 
     A passage of an open visit is not settled and counts nowhere, nor does a quarantined one.
     """
-    open_, paired = set(), set()
+    open_: set[str] = set()
+    paired: set[str] = set()
     for visit in visits:
         if visit.status is VisitStatus.OPEN:
             open_.add(visit.id)
