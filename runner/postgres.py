@@ -207,10 +207,11 @@ class Postgres:
     def _env(self) -> dict[str, str]:
         env = {"LC_ALL": "C", "TZ": "UTC"}
         pid = self._pid_in_lock()
-        if pid is not None and pids.identity(pid) and not self._is_our_server(pid):
-            # After a crash another process may have got the pid that postmaster.pid names, and
-            # PostgreSQL would refuse to start. Removing the file would also remove its guard
-            # against backends that still run; this is pg_ctl's way to say "not that one".
+        if pid is not None and not self._is_our_server(pid):
+            # After a crash the pid that postmaster.pid names may be a zombie's, or another
+            # process may have got it, and PostgreSQL would refuse to start. Removing the file
+            # would also remove its guard against backends that still run; this is pg_ctl's way
+            # to say "not that one".
             env["PG_GRANDPARENT_PID"] = str(pid)
         return env
 

@@ -19,6 +19,7 @@ from runner.postgres import DATABASES, Postgres
 from runner.valkey import Valkey
 
 EMBEDDED = ("DATABASE_URL", "KEYSTORE_URL", "REDIS_URL")
+TRIES = 4
 READY_WITHIN_S = 60.0
 # After a power cut the database replays its log first, however long that takes.
 RECOVERED_WITHIN_S = 600.0
@@ -128,9 +129,14 @@ class Services:
     ) -> None:
         end = time.monotonic() + within_s
         while not ready() and not interrupted():
-            if child.poll() or time.monotonic() > end:
+            ended = child.poll()
+            if (ended and child.restarts >= TRIES) or time.monotonic() > end:
                 log = self.var.log_file(child.name)
                 raise RunError(f"{child.name} did not start. The end of {log}:\n{tail(log)}")
+            # After a crash PostgreSQL refuses until the last of its old backends has gone.
+            if ended:
+                child.plan_restart()
+            child.restart_if_due()
             time.sleep(0.02)
 
     def _settings(self, postgres: Postgres | None, valkey: Valkey | None) -> dict[str, str]:

@@ -67,7 +67,7 @@ def build_static(var: Var, env: Mapping[str, str], signals: Signals) -> None:
         if stamp.exists() and stamp.read_text() == wanted:
             return
         say("collecting static files")
-        command = manage("collectstatic", "--noinput", "--clear", "-v", "0")
+        command = manage("collectstatic", "--noinput", "-v", "0")
         _step("collectstatic", var, env, signals, command)
         if not signals.stop_wanted():
             stamp.write_text(wanted)
