@@ -14,11 +14,11 @@ from a2wsgi import WSGIMiddleware
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alpr_site.settings")
 
-from alpr_site.wsgi import application as wsgi  # noqa: E402  (sets Django up)
-from django.conf import settings  # noqa: E402
+from django.conf import settings
 
-from dashboard.live import live_application  # noqa: E402
-from vault.checks import refuse_wrong_keys  # noqa: E402
+from alpr_site.wsgi import application as wsgi
+from dashboard.live import live_application
+from vault.checks import refuse_wrong_keys
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -84,7 +84,11 @@ async def application(scope: Message, receive: Receive, send: Send) -> None:
     if body is None:
         return
     # a2wsgi knows the length only from the header; a chunked body has none
-    kept = [pair for pair in scope["headers"] if pair[0] not in (b"content-length", b"transfer-encoding")]
+    kept = [
+        pair
+        for pair in scope["headers"]
+        if pair[0] not in (b"content-length", b"transfer-encoding")
+    ]
     scope["headers"] = [*kept, (b"content-length", str(len(body)).encode())]
     waiting = [{"type": "http.request", "body": body, "more_body": False}]
 

@@ -43,7 +43,9 @@ SETTINGS = (
     Setting("REDIS_URL", None, str, "Queue, cache and live feed: redis:// or rediss://."),
     Setting("STORAGE_URL", None, str, "Sealed pictures: file:///folder or s3://bucket?endpoint=…"),
     Setting("SECRET_KEY_FILE", None, str, "File with Django's secret key (sessions, CSRF)."),
-    Setting("PLATEWARDEN_MASTER_KEY_FILE", "", str, "File with the master key that wraps data keys."),
+    Setting(
+        "PLATEWARDEN_MASTER_KEY_FILE", "", str, "File with the master key that wraps data keys."
+    ),
     Setting("PLATEWARDEN_MASTER_KEY", "", str, "The master key itself, instead of its file."),
     Setting("PLATEWARDEN_INDEX_KEY_FILE", "", str, "File with the blind index's key."),
     Setting("PLATEWARDEN_INDEX_KEY", "", str, "The index key itself, instead of its file."),

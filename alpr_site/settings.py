@@ -114,9 +114,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static_built"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 if DEBUG:
-    STORAGES["staticfiles"] = {
-        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-    }
+    STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     WHITENOISE_USE_FINDERS = True
 
 # --- uploads: memory only, since Django's temporary files would hold plates in clear -----------
@@ -163,7 +161,7 @@ CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     name: {"task": f"stage.{name}", "schedule": seconds, "options": {"expires": seconds * 2}}
-    for name, seconds in (("sweep", 3.0), ("forget", 20.0), ("health", 20.0))
+    for name, seconds in (("sweep", 3.0), ("forget", 5.0), ("health", 20.0))
 }
 for _entry in CELERY_BEAT_SCHEDULE.values():
     _entry["options"]["queue"] = "house"  # type: ignore[index]
@@ -206,7 +204,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Platewarden",
-    "DESCRIPTION": "Captures in, rights in, verdicts out. Plates are sealed; every look is audited.",
+    "DESCRIPTION": "Captures and rights in, verdicts out. Plates are sealed; every look is audited.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -28,7 +28,7 @@ class ReadsView(APIView):
             OpenApiParameter("X-Purpose", str, OpenApiParameter.HEADER, required=True),
             OpenApiParameter("X-Case-Ref", str, OpenApiParameter.HEADER),
         ],
-        responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "`{\"reads\": […]}`, best first.")},
+        responses={200: OpenApiResponse(OpenApiTypes.OBJECT, '`{"reads": […]}`, best first.')},
     )
     def get(self, request: Request) -> Response:
         """The reads of one capture."""

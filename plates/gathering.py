@@ -42,7 +42,9 @@ def reads_gather(*, now: datetime, limit: int = 200) -> int:
         for camera_id in sorted({read.camera_id for read in reads}):
             # two workers may hold reads of one vehicle: only one at a time gathers a camera's
             with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [str(camera_id)])
+                cursor.execute(
+                    "SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [str(camera_id)]
+                )
             for read in reads:
                 if read.camera_id == camera_id:
                     _gather(read, access, now)
@@ -91,6 +93,7 @@ def _open_passage(read: PlateRead, me: Seen, now: datetime) -> Passage:
         best_read_id=read.pk,
         country=read.country,
         category=read.category,
+        class_since=now,
     )
     assign_key(passage, scope=str(read.site_id), data_class=DataClass.PENDING, now=now)
     _say(passage, consensus([me]))
@@ -110,6 +113,7 @@ def _join(passage: Passage, read: PlateRead, me: Seen, access: Access) -> None:
     _say(passage, agreed)
     best = max(by_read, key=lambda pair: (pair[1].text == agreed.text, pair[0].score, pair[0].pk))
     passage.best_read_id = best[0].pk
+    passage.agreed = sum(what.text == agreed.text for _, what in by_read) > 1
     passage.country = _one([row.country for row, what in by_read if what.text == agreed.text])
     passage.category = _one([row.category for row, _ in by_read])
     passage.status = Passage.Status.OPEN

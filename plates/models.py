@@ -2,6 +2,7 @@
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils import timezone
 
 from cameras.models import Camera, Site
 from vault.models import SealedRow, SealedTextField, TokenField
@@ -85,14 +86,17 @@ class Passage(SealedRow):
     confidence = models.FloatField()  # 0–1, of the consensus
     char_scores = ArrayField(models.FloatField(), default=list)
     reads = models.PositiveSmallIntegerField(default=1)
+    agreed = models.BooleanField(default=True)  # one read, or at least two that give this text
     first_read_id = models.UUIDField()
     best_read_id = models.UUIDField()
     revision = models.PositiveIntegerField(default=1)
     judged_revision = models.PositiveIntegerField(default=0)
     final_at = models.DateTimeField(null=True)  # nothing can change its verdict any more
+    class_since = models.DateTimeField(default=timezone.now)  # when its data class began
 
     class Meta:
         indexes = [
+            models.Index(fields=["site", "data_class", "class_since"], name="passage_to_forget"),
             models.Index(
                 fields=["id"],
                 name="passage_to_judge",

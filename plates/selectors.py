@@ -76,9 +76,7 @@ def plate_search(
         tokens=[blind.exact(text)],
         detail={"days": days, "tolerant": tolerant},
     )
-    rows = PlateRead.objects.filter(
-        site__in=sites, id__gte=uuid7_floor(now - timedelta(days=days))
-    )
+    rows = PlateRead.objects.filter(site__in=sites, id__gte=uuid7_floor(now - timedelta(days=days)))
     if tolerant:
         rows = rows.filter(token_class__in=blind.equivalent_lookup(text))
     else:

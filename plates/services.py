@@ -71,9 +71,7 @@ def _recognise(capture: Capture, material: bytes | str | None) -> Outcome:
     try:
         if isinstance(material, str):
             return from_device(json.loads(material))
-        return recognise_picture(
-            material, kind=capture.kind, regions=tuple(capture.site.regions)
-        )
+        return recognise_picture(material, kind=capture.kind, regions=tuple(capture.site.regions))
     except Exception as error:  # the capture is kept with its reason; the batch goes on
         log.exception("recognise_failed", capture=str(capture.pk))
         return Outcome(

@@ -1,4 +1,4 @@
-"""Stages `recognise`, `gather` and `sweep`: each loads nothing but the clock and calls a service."""
+"""Stages `recognise`, `gather` and `sweep`: thin, each calls a service."""
 
 import time
 from collections.abc import Callable

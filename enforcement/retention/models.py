@@ -30,16 +30,20 @@ class Policy(models.Model):
 
 
 class Hold(models.Model):
-    """A legal hold: what it names is not erased while it stands. Names a case or a plate's token."""
+    """A legal hold: the plate, case or site it names is not erased while it stands."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    site = models.ForeignKey(Site, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    site = models.ForeignKey(
+        Site, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
     token_exact = TokenField(null=True, blank=True, db_index=True)
     case_id = models.UUIDField(null=True, blank=True)
     reference = models.CharField(max_length=64)
     reason = models.CharField(max_length=200)
     placed_at = models.DateTimeField()
-    placed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    placed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
     lifted_at = models.DateTimeField(null=True)
     lifted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"

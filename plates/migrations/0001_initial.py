@@ -7,78 +7,190 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('cameras', '0001_initial'),
+        ("cameras", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Passage',
+            name="Passage",
             fields=[
-                ('data_class', models.CharField(choices=[('pending', 'pending read'), ('compliant', 'compliant read'), ('unmatched', 'unmatched non-violation read'), ('watchlist', 'watchlist hit'), ('case', 'case evidence'), ('device-image', 'device image'), ('right', 'right (vignette, permit, payment)'), ('entry', 'watchlist entry')], max_length=16)),
-                ('data_key', models.UUIDField(db_index=True, editable=False)),
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('status', models.CharField(choices=[('open', 'open'), ('closed', 'closed')], default='open', max_length=6)),
-                ('first_at', models.DateTimeField()),
-                ('last_at', models.DateTimeField()),
-                ('received_at', models.DateTimeField()),
-                ('quarantined', models.BooleanField(default=False)),
-                ('text', vault.models.SealedTextField()),
-                ('candidates', vault.models.SealedTextField()),
-                ('token_exact', vault.models.TokenField(db_index=True)),
-                ('token_class', vault.models.TokenField(db_index=True)),
-                ('country', models.CharField(blank=True, max_length=6)),
-                ('category', models.CharField(blank=True, max_length=16)),
-                ('confidence', models.FloatField()),
-                ('char_scores', django.contrib.postgres.fields.ArrayField(base_field=models.FloatField(), default=list, size=None)),
-                ('reads', models.PositiveSmallIntegerField(default=1)),
-                ('first_read_id', models.UUIDField()),
-                ('best_read_id', models.UUIDField()),
-                ('revision', models.PositiveIntegerField(default=1)),
-                ('judged_revision', models.PositiveIntegerField(default=0)),
-                ('final_at', models.DateTimeField(null=True)),
-                ('camera', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cameras.camera')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cameras.site')),
+                (
+                    "data_class",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending read"),
+                            ("compliant", "compliant read"),
+                            ("unmatched", "unmatched non-violation read"),
+                            ("watchlist", "watchlist hit"),
+                            ("case", "case evidence"),
+                            ("device-image", "device image"),
+                            ("right", "right (vignette, permit, payment)"),
+                            ("entry", "watchlist entry"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("data_key", models.UUIDField(db_index=True, editable=False)),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("open", "open"), ("closed", "closed")],
+                        default="open",
+                        max_length=6,
+                    ),
+                ),
+                ("first_at", models.DateTimeField()),
+                ("last_at", models.DateTimeField()),
+                ("received_at", models.DateTimeField()),
+                ("quarantined", models.BooleanField(default=False)),
+                ("text", vault.models.SealedTextField()),
+                ("candidates", vault.models.SealedTextField()),
+                ("token_exact", vault.models.TokenField(db_index=True)),
+                ("token_class", vault.models.TokenField(db_index=True)),
+                ("country", models.CharField(blank=True, max_length=6)),
+                ("category", models.CharField(blank=True, max_length=16)),
+                ("confidence", models.FloatField()),
+                (
+                    "char_scores",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.FloatField(), default=list, size=None
+                    ),
+                ),
+                ("reads", models.PositiveSmallIntegerField(default=1)),
+                ("first_read_id", models.UUIDField()),
+                ("best_read_id", models.UUIDField()),
+                ("revision", models.PositiveIntegerField(default=1)),
+                ("judged_revision", models.PositiveIntegerField(default=0)),
+                ("final_at", models.DateTimeField(null=True)),
+                (
+                    "camera",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="cameras.camera",
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="cameras.site",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('judged_revision', models.F('revision')), _negated=True), fields=['id'], name='passage_to_judge'), models.Index(condition=models.Q(('status', 'open')), fields=['camera', 'last_at'], name='passage_open'), models.Index(fields=['site', 'first_at'], name='passage_by_site')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(
+                            ("judged_revision", models.F("revision")), _negated=True
+                        ),
+                        fields=["id"],
+                        name="passage_to_judge",
+                    ),
+                    models.Index(
+                        condition=models.Q(("status", "open")),
+                        fields=["camera", "last_at"],
+                        name="passage_open",
+                    ),
+                    models.Index(fields=["site", "first_at"], name="passage_by_site"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='PlateRead',
+            name="PlateRead",
             fields=[
-                ('data_class', models.CharField(choices=[('pending', 'pending read'), ('compliant', 'compliant read'), ('unmatched', 'unmatched non-violation read'), ('watchlist', 'watchlist hit'), ('case', 'case evidence'), ('device-image', 'device image'), ('right', 'right (vignette, permit, payment)'), ('entry', 'watchlist entry')], max_length=16)),
-                ('data_key', models.UUIDField(db_index=True, editable=False)),
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('capture_id', models.UUIDField(db_index=True)),
-                ('index', models.PositiveSmallIntegerField()),
-                ('captured_at', models.DateTimeField()),
-                ('received_at', models.DateTimeField()),
-                ('quarantined', models.BooleanField(default=False)),
-                ('text', vault.models.SealedTextField()),
-                ('candidates', vault.models.SealedTextField()),
-                ('token_exact', vault.models.TokenField(db_index=True)),
-                ('token_class', vault.models.TokenField(db_index=True)),
-                ('country', models.CharField(blank=True, max_length=6)),
-                ('category', models.CharField(blank=True, max_length=16)),
-                ('score', models.FloatField()),
-                ('detector_score', models.FloatField(null=True)),
-                ('char_scores', django.contrib.postgres.fields.ArrayField(base_field=models.FloatField(), default=list, size=None)),
-                ('box', django.contrib.postgres.fields.ArrayField(base_field=models.FloatField(), null=True, size=None)),
-                ('quad', django.contrib.postgres.fields.ArrayField(base_field=models.FloatField(), null=True, size=None)),
-                ('models_used', models.JSONField(default=dict)),
-                ('source', models.CharField(default='ours', max_length=10)),
-                ('crop', models.CharField(blank=True, max_length=120)),
-                ('watched_at', models.DateTimeField(null=True)),
-                ('passage_id', models.UUIDField(db_index=True, null=True)),
-                ('camera', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cameras.camera')),
-                ('site', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cameras.site')),
+                (
+                    "data_class",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending read"),
+                            ("compliant", "compliant read"),
+                            ("unmatched", "unmatched non-violation read"),
+                            ("watchlist", "watchlist hit"),
+                            ("case", "case evidence"),
+                            ("device-image", "device image"),
+                            ("right", "right (vignette, permit, payment)"),
+                            ("entry", "watchlist entry"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("data_key", models.UUIDField(db_index=True, editable=False)),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("capture_id", models.UUIDField(db_index=True)),
+                ("index", models.PositiveSmallIntegerField()),
+                ("captured_at", models.DateTimeField()),
+                ("received_at", models.DateTimeField()),
+                ("quarantined", models.BooleanField(default=False)),
+                ("text", vault.models.SealedTextField()),
+                ("candidates", vault.models.SealedTextField()),
+                ("token_exact", vault.models.TokenField(db_index=True)),
+                ("token_class", vault.models.TokenField(db_index=True)),
+                ("country", models.CharField(blank=True, max_length=6)),
+                ("category", models.CharField(blank=True, max_length=16)),
+                ("score", models.FloatField()),
+                ("detector_score", models.FloatField(null=True)),
+                (
+                    "char_scores",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.FloatField(), default=list, size=None
+                    ),
+                ),
+                (
+                    "box",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.FloatField(), null=True, size=None
+                    ),
+                ),
+                (
+                    "quad",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.FloatField(), null=True, size=None
+                    ),
+                ),
+                ("models_used", models.JSONField(default=dict)),
+                ("source", models.CharField(default="ours", max_length=10)),
+                ("crop", models.CharField(blank=True, max_length=120)),
+                ("watched_at", models.DateTimeField(null=True)),
+                ("passage_id", models.UUIDField(db_index=True, null=True)),
+                (
+                    "camera",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="cameras.camera",
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="cameras.site",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('watched_at__isnull', True)), fields=['id'], name='read_unwatched'), models.Index(condition=models.Q(('passage_id__isnull', True)), fields=['id'], name='read_ungathered'), models.Index(fields=['site', '-id'], name='read_by_site')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("watched_at__isnull", True)),
+                        fields=["id"],
+                        name="read_unwatched",
+                    ),
+                    models.Index(
+                        condition=models.Q(("passage_id__isnull", True)),
+                        fields=["id"],
+                        name="read_ungathered",
+                    ),
+                    models.Index(fields=["site", "-id"], name="read_by_site"),
+                ],
             },
         ),
         # The reads are partitioned by range of their UUIDv7 id (capture time). Django can't say

@@ -8,63 +8,170 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('cameras', '0001_initial'),
+        ("cameras", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ErasureReport',
+            name="ErasureReport",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField(db_index=True)),
-                ('data_class', models.CharField(choices=[('pending', 'pending read'), ('compliant', 'compliant read'), ('unmatched', 'unmatched non-violation read'), ('watchlist', 'watchlist hit'), ('case', 'case evidence'), ('device-image', 'device image'), ('right', 'right (vignette, permit, payment)'), ('entry', 'watchlist entry')], max_length=16)),
-                ('reads', models.PositiveIntegerField(default=0)),
-                ('passages', models.PositiveIntegerField(default=0)),
-                ('pictures', models.PositiveIntegerField(default=0)),
-                ('other', models.PositiveIntegerField(default=0)),
-                ('held', models.PositiveIntegerField(default=0)),
-                ('keys_destroyed', models.PositiveIntegerField(default=0)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='cameras.site')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("at", models.DateTimeField(db_index=True)),
+                (
+                    "data_class",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending read"),
+                            ("compliant", "compliant read"),
+                            ("unmatched", "unmatched non-violation read"),
+                            ("watchlist", "watchlist hit"),
+                            ("case", "case evidence"),
+                            ("device-image", "device image"),
+                            ("right", "right (vignette, permit, payment)"),
+                            ("entry", "watchlist entry"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("reads", models.PositiveIntegerField(default=0)),
+                ("passages", models.PositiveIntegerField(default=0)),
+                ("pictures", models.PositiveIntegerField(default=0)),
+                ("other", models.PositiveIntegerField(default=0)),
+                ("held", models.PositiveIntegerField(default=0)),
+                ("keys_destroyed", models.PositiveIntegerField(default=0)),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="cameras.site",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-at'],
+                "ordering": ["-at"],
             },
         ),
         migrations.CreateModel(
-            name='Hold',
+            name="Hold",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('token_exact', vault.models.TokenField(blank=True, db_index=True, null=True)),
-                ('case_id', models.UUIDField(blank=True, null=True)),
-                ('reference', models.CharField(max_length=64)),
-                ('reason', models.CharField(max_length=200)),
-                ('placed_at', models.DateTimeField()),
-                ('lifted_at', models.DateTimeField(null=True)),
-                ('lifted_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('placed_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('site', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='cameras.site')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("token_exact", vault.models.TokenField(blank=True, db_index=True, null=True)),
+                ("case_id", models.UUIDField(blank=True, null=True)),
+                ("reference", models.CharField(max_length=64)),
+                ("reason", models.CharField(max_length=200)),
+                ("placed_at", models.DateTimeField()),
+                ("lifted_at", models.DateTimeField(null=True)),
+                (
+                    "lifted_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "placed_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="cameras.site",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('token_exact__isnull', False), ('case_id__isnull', False), ('site__isnull', False), _connector='OR'), name='hold_names_something'), models.CheckConstraint(condition=models.Q(models.Q(('lifted_at__isnull', True), ('lifted_by__isnull', True)), models.Q(('lifted_at__isnull', False), ('lifted_by__isnull', False)), _connector='OR'), name='lift_says_who_and_when')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("token_exact__isnull", False),
+                            ("case_id__isnull", False),
+                            ("site__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="hold_names_something",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("lifted_at__isnull", True), ("lifted_by__isnull", True)),
+                            models.Q(("lifted_at__isnull", False), ("lifted_by__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="lift_says_who_and_when",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Policy',
+            name="Policy",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('data_class', models.CharField(choices=[('pending', 'pending read'), ('compliant', 'compliant read'), ('unmatched', 'unmatched non-violation read'), ('watchlist', 'watchlist hit'), ('case', 'case evidence'), ('device-image', 'device image'), ('right', 'right (vignette, permit, payment)'), ('entry', 'watchlist entry')], max_length=16)),
-                ('keep_minutes', models.PositiveIntegerField(help_text='0: gone as soon as the clock starts.')),
-                ('why', models.CharField(help_text='The legal basis for keeping it this long.', max_length=200)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='policies', to='cameras.site')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "data_class",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending read"),
+                            ("compliant", "compliant read"),
+                            ("unmatched", "unmatched non-violation read"),
+                            ("watchlist", "watchlist hit"),
+                            ("case", "case evidence"),
+                            ("device-image", "device image"),
+                            ("right", "right (vignette, permit, payment)"),
+                            ("entry", "watchlist entry"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "keep_minutes",
+                    models.PositiveIntegerField(help_text="0: gone as soon as the clock starts."),
+                ),
+                (
+                    "why",
+                    models.CharField(
+                        help_text="The legal basis for keeping it this long.", max_length=200
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="policies",
+                        to="cameras.site",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'policies',
-                'constraints': [models.UniqueConstraint(fields=('site', 'data_class'), name='one_policy_per_class')],
+                "verbose_name_plural": "policies",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("site", "data_class"), name="one_policy_per_class"
+                    )
+                ],
             },
         ),
     ]

@@ -1,4 +1,4 @@
-"""Sealing on real databases: bound to row and field, per site, day and class, gone when destroyed."""
+"""Sealing on real databases: bound to row and field, keyed per site, day and class."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -117,7 +117,9 @@ def test_tokens_are_keyed_per_kind_and_carry_the_key_number() -> None:
     assert blind.exact("AB12CD0") != exact
 
 
-def test_old_index_keys_are_still_searched_after_a_rotation(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_index_keys_are_still_searched_after_a_rotation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     old = blind.exact(PLATE)
     ring = keyring.index()
     rotated = keyring.Keyring(9, {9: b"9" * 32, **ring.keys})
@@ -138,7 +140,9 @@ def test_a_wrong_master_key_is_refused_and_a_rotated_one_is_not(
     assert any("not the one" in problem for problem in key_problems())
     monkeypatch.setattr(keyring, "master", lambda: keyring.Keyring(77, {77: b"w" * 32}))
     assert any("expected one of" in problem for problem in key_problems())
-    monkeypatch.setattr(keyring, "master", lambda: keyring.Keyring(77, {77: b"w" * 32, **right.keys}))
+    monkeypatch.setattr(
+        keyring, "master", lambda: keyring.Keyring(77, {77: b"w" * 32, **right.keys})
+    )
     assert key_problems() == []
     KeyCheck.objects.using("keys").all().delete()
 

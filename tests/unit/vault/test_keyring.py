@@ -15,7 +15,17 @@ def test_first_line_is_active_and_older_keys_stay() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "\n", "secret", f"1:{A}", f"k0:{A}", f"k256:{A}", f"k1:{A}\nk1:{B}", "k1:" + A[:-4], "k1:!"],
+    [
+        "",
+        "\n",
+        "secret",
+        f"1:{A}",
+        f"k0:{A}",
+        f"k256:{A}",
+        f"k1:{A}\nk1:{B}",
+        "k1:" + A[:-4],
+        "k1:!",
+    ],
 )
 def test_refuses_what_is_no_keyring_and_never_quotes_it(text: str) -> None:
     with pytest.raises(KeyringError) as refusal:
