@@ -48,6 +48,6 @@ def key_unknown() -> NotAuthenticated:
     return NotAuthenticated("key_unknown", "This key is not known here.")
 
 
-def same_digest(one: bytes, other: bytes) -> bool:
+def same_digest(one: bytes | memoryview, other: bytes) -> bool:
     """Compare two digests in constant time."""
-    return hmac.compare_digest(bytes(one), bytes(other))
+    return hmac.compare_digest(bytes(one), other)

@@ -1,0 +1,14 @@
+"""Addresses of the rights API."""
+
+from django.urls import re_path
+
+from enforcement.rights.api import RightsView, RightView
+
+urlpatterns = [
+    re_path(r"^rights/?$", RightsView.as_view(), name="api_rights"),
+    re_path(
+        r"^rights/(?P<right_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/?$",
+        RightView.as_view(),
+        name="api_right",
+    ),
+]
