@@ -204,7 +204,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Platewarden",
-    "DESCRIPTION": "Captures and rights in, verdicts out. Plates are sealed; every look is audited.",
+    "DESCRIPTION": "Captures and rights in, verdicts out. Plates sealed; every look audited.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
