@@ -32,6 +32,14 @@ HERE = Path(__file__).parent
 SCRIPT = HERE / "script.json"
 PICTURES = HERE / "pictures"
 
+VIEWS = {
+    "gantry-north": ("motorway", "rear"),
+    "gantry-south": ("motorway", "front"),
+    "in": ("car_park_in", "front"),
+    "out": ("car_park_out", "rear"),
+}
+"""Where each of the demo's cameras stands, and which end of a vehicle it sees."""
+
 WIDTH, HEIGHT = 1280, 720
 MOST_BYTES = 74_000
 _OVERSAMPLING = 1.5
@@ -164,7 +172,7 @@ def _viewpoint(spec: SceneSpec, rng: np.random.Generator) -> tuple[Camera, Pose]
         camera = Camera(
             position=(0.25 * lane, 0.0, 4.3),
             yaw=float(np.degrees(np.arctan2(x - 0.25 * lane, y + 2.0))) * 0.78,
-            pitch=12.6,
+            pitch=16.0,
             roll=float(rng.uniform(-0.6, 0.6)),
             focal=2300.0,
             width=WIDTH,
@@ -218,7 +226,7 @@ def _illuminator(camera: Camera, away: float, light: Light) -> tuple[Lamp, ...]:
     """The lamp beside the lens, by night: strong enough for a plate to answer."""
     if not light.night:
         return ()
-    power = 0.30 * away**2 * (1.0 if light.exposure > 2 else 0.45)
+    power = 0.19 * away**2 * (1.0 if light.exposure > 2 else 0.45)
     axis = camera.axes()[2]
     aim = (float(axis[0]), float(axis[1]), float(axis[2]))
     colour = (power, power * 0.98, power * 0.95)
@@ -227,7 +235,8 @@ def _illuminator(camera: Camera, away: float, light: Light) -> tuple[Lamp, ...]:
 
 def spec_of(entry: dict[str, Any]) -> SceneSpec:
     """The scene of one picture of the script."""
-    return SceneSpec(country=entry["country"], **entry["scene"])
+    place, facing = VIEWS[entry["camera"]]
+    return SceneSpec(country=entry["country"], place=place, facing=facing, **entry["scene"])
 
 
 def read_script(path: Path = SCRIPT) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from demo.scenery.decals import Points
 from demo.scenery.field import Colour
 
 PAINTS: dict[str, Colour] = {
-    "white": (0.70, 0.70, 0.68),
-    "silver": (0.36, 0.37, 0.38),
+    "white": (0.60, 0.60, 0.58),
+    "silver": (0.25, 0.26, 0.27),
     "grey": (0.075, 0.08, 0.085),
     "black": (0.010, 0.010, 0.012),
     "red": (0.30, 0.012, 0.014),
@@ -64,6 +64,7 @@ class Model:
     """Height of the emblem on the nose."""
     side_glass: bool = True
     split_doors: bool = False
+    wiper: bool = True
 
     @property
     def length(self) -> float:
@@ -119,7 +120,7 @@ SALOON = Model(
     grille=[(-0.42, 0.56), (0.42, 0.56), (0.40, 0.755), (-0.40, 0.755)], slats=6,
     intake=[(-0.62, 0.27), (0.62, 0.27), (0.54, 0.385), (-0.54, 0.385)],
     fog=[(0.64, 0.32), (0.86, 0.34), (0.84, 0.44), (0.68, 0.40)],
-    badge=0.80,
+    badge=0.80, wiper=False,
 )  # fmt: skip
 
 CROSSOVER = Model(

@@ -39,7 +39,8 @@ DARK_RED = Finish((0.085, 0.004, 0.006), 0.05, 0.95, retro=0.05)
 BRIGHT_RED = Finish((0.55, 0.03, 0.035), 0.05, 0.9, (0.05, 0.002, 0.002), retro=0.25)
 AMBER = Finish((0.55, 0.16, 0.01), 0.05, 0.9)
 CLEAR = Finish((0.42, 0.43, 0.45), 0.10, 0.95)
-REFLECTOR = Finish((0.20, 0.21, 0.22), 0.55, 0.9)
+REFLECTOR = Finish((0.10, 0.105, 0.11), 0.45, 0.9)
+LENS = Finish((0.045, 0.048, 0.052), 0.16, 0.95)
 BULB = Finish((0.42, 0.43, 0.46), 0.30, 1.0, (0.05, 0.05, 0.055))
 LIT_RED = Finish((0.6, 0.02, 0.02), 0.05, 0.9, (2.6, 0.075, 0.05))
 LIT_LAMP = Finish((0.8, 0.8, 0.8), 0.05, 0.9, (6.5, 6.1, 5.2))
@@ -81,7 +82,8 @@ class Decal:
         mask = f32(drawn / 255.0)
         if rounding > 0:
             soft = f32(cv2.GaussianBlur(mask, (0, 0), rounding * self.scale * 0.6))
-            mask = f32(np.clip((soft - 0.5) * rounding * self.scale * 0.9 + 0.5, 0.0, 1.0))
+            slope = max(2.0, rounding * self.scale * 0.9)
+            mask = f32(np.clip((soft - 0.5) * slope + 0.5, 0.0, 1.0))
         return mask
 
     def lay(self, mask: Floats, finish: Finish, *, rise: float = 0.0, bevel: float = 0.004) -> None:

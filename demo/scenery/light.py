@@ -87,8 +87,8 @@ OVERCAST = Light(
     ground=(0.15, 0.15, 0.15),
     trees=(0.035, 0.045, 0.03),
     clouds=0.30,
-    haze=0.35,
-    exposure=0.84,
+    haze=0.20,
+    exposure=0.80,
 )
 DUSK = Light(
     zenith=(0.035, 0.055, 0.13),
@@ -151,8 +151,11 @@ class Surroundings:
         edge = sample(self.noise, f32(azimuth * size * 1.9), np.full_like(up, 7.0), wrap=True)
         twigs = sample(self.noise, f32(azimuth * size * 14.0), f32(up * size * 14.0), wrap=True)
         top = self.treetop * (1.0 + 0.33 * edge) + 0.006 * twigs
-        leaf = f32(light.trees) * (1.0 + 0.42 * np.clip(twigs, -2, 2))[:, None]
-        leaf = mix(leaf, light.horizon, min(0.6, light.haze * 1.6))
+        crowns = sample(self.noise, f32(azimuth * size * 4.2), f32(up * size * 5.5), wrap=True)
+        shine = np.clip(up / np.maximum(top, 1e-3), 0.0, 1.0)
+        tone = np.clip(1.0 + 0.30 * twigs + 0.38 * crowns, 0.2, 2.4) * (0.55 + 0.75 * shine)
+        leaf = f32(light.trees) * tone[:, None] * (1.0 + 0.8 * f32(light.sun))
+        leaf = mix(leaf, light.horizon, min(0.35, light.haze * 0.7))
         trees = smoothstep(0.004, -0.004, f32(up - top))[:, None]
         ground = smoothstep(0.002, -0.002, up)[:, None]
         return mix(mix(sky, leaf, trees), light.ground, ground)

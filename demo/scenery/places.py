@@ -17,7 +17,7 @@ LANE = 3.6
 STEEL = Finish((0.24, 0.25, 0.26), 0.25, 0.45)
 CONCRETE = Finish((0.30, 0.29, 0.27), 0.02, 0.0)
 _PAINT_WHITE: Colour = (0.62, 0.62, 0.60)
-_GREEN: Colour = (0.050, 0.078, 0.022)
+_GREEN: Colour = (0.042, 0.062, 0.022)
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def _grass(matter: Matter, points: Floats, noise: Floats, cover: Floats) -> None
     x, y = points[:, 0], points[:, 1]
     blades = sample(noise, f32(x * size * 1.1), f32(y * size * 0.45), wrap=True)
     tufts = sample(noise, f32(x * size * 0.10), f32(y * size * 0.05), wrap=True)
-    value = np.clip(1.0 + 0.34 * blades + 0.34 * tufts, 0.25, 2.2)[:, None]
-    straw = np.clip(0.25 + 0.22 * tufts, 0, 0.8)[:, None]
+    value = np.clip(1.0 + 0.40 * blades + 0.18 * tufts, 0.25, 2.2)[:, None]
+    straw = np.clip(0.35 + 0.16 * tufts, 0, 0.8)[:, None]
     colour = mix(_GREEN, (0.12, 0.105, 0.045), straw) * value
     matter.colour = mix(matter.colour, colour, cover[:, None])
     matter.gloss *= 1.0 - cover
@@ -95,6 +95,10 @@ def motorway(noise: Floats, *, wet: float, night: bool, lit_left: bool) -> Place
             for side in (-1, 1)
         )
         matter.colour *= f32(1.0 - 0.16 * np.asarray(tracks))[:, None]
+        wobble = sample(noise, f32(y * 9.0), np.full_like(x, 11.0), wrap=True)
+        tar = _stripe(f32(x - 0.35 + 0.035 * wobble), 0.012)
+        tar = np.maximum(tar, _stripe(f32(np.mod(y + 0.04 * wobble, 23.0) - 17.0), 0.02))
+        matter.colour *= 1.0 - 0.55 * tar[:, None]
         pool = smoothstep(0.2, 1.4, worn) * wet
         matter.gloss = f32(np.clip(wet * 0.50 + 0.45 * pool, 0.0, 1.0))
         dash = smoothstep(0.0, 0.03, f32(np.mod(y + 1.5, 9.0))) * smoothstep(
@@ -113,7 +117,7 @@ def motorway(noise: Floats, *, wet: float, night: bool, lit_left: bool) -> Place
     lamps: list[Lamp] = []
     if night:
         side = -1.0 if lit_left else 1.0
-        for y, strength in ((7.0, 30.0), (24.0, 30.0)):
+        for y, strength in ((7.0, 19.0), (24.0, 19.0)):
             colour = (strength * 1.0, strength * 0.80, strength * 0.52)
             lamps.append(Lamp((side * 5.0, y, 8.0), colour, (-side * 0.35, 0.0, -1.0), 0.15))
     return Place(ground, tuple(solids), tuple(lamps), 0.045)
@@ -145,7 +149,7 @@ def _facade(noise: Floats, *, night: bool) -> Painter:
         joint = np.mod(along + shift, 0.25) < 0.012
         brick = f32([0.22, 0.105, 0.070]) * (1.0 + 0.16 * grain)[:, None]
         brick = np.where((course | joint)[:, None], f32([0.24, 0.22, 0.20]), brick)
-        cell_x, cell_z = np.mod(along, 2.6), np.mod(up + 3.2, 2.9)
+        cell_x, cell_z = np.mod(along, 2.6), np.mod(up + 4.5, 2.9)
         opening = (cell_x > 0.7) & (cell_x < 2.0) & (cell_z > 0.9) & (cell_z < 2.35)
         frame = opening & (
             (cell_x < 0.77) | (cell_x > 1.93) | (cell_z > 2.28) | (cell_z < 0.97)
@@ -157,7 +161,7 @@ def _facade(noise: Floats, *, night: bool) -> Painter:
         matter.colour[glass] = (0.012, 0.015, 0.018)
         matter.mirror[glass], matter.gloss[glass] = 0.10, 0.95
         if night:
-            number = np.floor(along / 2.6) * 3.0 + np.floor((up + 3.2) / 2.9) * 5.0
+            number = np.floor(along / 2.6) * 3.0 + np.floor((up + 4.5) / 2.9) * 5.0
             lit = glass & (np.mod(number, 4.0) < 1.0)
             matter.glow[lit] = (0.55, 0.40, 0.20)
         return matter
@@ -236,8 +240,8 @@ def car_park(noise: Floats, *, wet: float, night: bool, outward: bool) -> Place:
     screen = (0.10, 0.34, 0.55) if not night else (0.25, 0.75, 1.2)
     solids += _gate(-2.55, 9.6, arm=80.0, screen=screen)
     if outward:
-        hedge = Box(f32([30.0, 0.6, 0.75]))
-        solids.append(Solid(hedge, Pose((0.0, 24.8, 0.75)), _hedge(noise)))
+        hedge = Box(f32([30.0, 0.6, 1.05]))
+        solids.append(Solid(hedge, Pose((0.0, 24.8, 1.05)), _hedge(noise)))
     else:
         block = Box(f32([26.0, 5.0, 4.6]))
         solids.append(Solid(block, Pose((3.0, 30.5, 4.6)), _facade(noise, night=night)))

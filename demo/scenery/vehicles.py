@@ -16,6 +16,7 @@ from demo.scenery.decals import (
     CLEAR,
     DARK_RED,
     GLASS,
+    LENS,
     LIT_LAMP,
     LIT_RED,
     LIT_STRIP,
@@ -108,8 +109,9 @@ def _tail(model: Model, paint: Finish, scale: float, *, lit: bool) -> Decal:
             [(-0.17, top + 0.025), (0.17, top + 0.025), (0.17, top + 0.045), (-0.17, top + 0.045)],
             LIT_RED if lit else RED,
         )
-        board.line([(0.02, bottom + 0.012), (-0.34, bottom + 0.045)], SEAM, 0.014)
-        board.disc(0.02, bottom - 0.005, 0.022, PIANO, rise=0.01)
+        if model.wiper:
+            board.line([(0.02, bottom + 0.012), (-0.34, bottom + 0.045)], SEAM, 0.014)
+            board.disc(0.02, bottom - 0.005, 0.022, PIANO, rise=0.01)
     seam = model.hatch_seam
     board.line(seam, SEAM, 0.008, mirror=True)
     if model.split_doors:
@@ -128,9 +130,9 @@ def _tail(model: Model, paint: Finish, scale: float, *, lit: bool) -> Decal:
         rounding=0.008,
         rise=0.008,
     )
-    lip = min(level - 0.14, 0.44)
-    valance = [(-0.86, 0.15), (0.86, 0.15), (0.78, lip), (0.55, lip + 0.02), (-0.55, lip + 0.02),
-               (-0.78, lip)]  # fmt: skip
+    lip = min(level - 0.20, model.floor + 0.17)
+    valance = [(-0.80, 0.1), (0.80, 0.1), (0.70, lip), (0.50, lip + 0.02), (-0.50, lip + 0.02),
+               (-0.70, lip)]  # fmt: skip
     board.polygon(valance, PLASTIC, rounding=0.03, rise=-0.01)
     for side in (-1, 1):
         strip = [(side * 0.60, lip + 0.045), (side * 0.84, lip + 0.055),
@@ -194,7 +196,7 @@ def _nose(model: Model, paint: Finish, scale: float, *, lit: bool) -> Decal:
     board.line([(0.02, bottom + 0.010), (-0.56, bottom + 0.035)], SEAM, 0.014)
     nose = max(z for _, z in model.grille)
     board.line([(0.0, nose + 0.030), (0.42, nose + 0.030), (0.56, nose + 0.09),
-                (0.66, bottom - 0.07)], SEAM, 0.007, mirror=True)  # fmt: skip
+                (0.66, bottom - 0.07)], SEAM, 0.005, mirror=True)  # fmt: skip
     board.polygon(model.intake, PLASTIC, rounding=0.03, rise=-0.02, bevel=0.010)
     board.polygon(model.fog, PLASTIC, rounding=0.02, rise=-0.015, bevel=0.008, mirror=True)
     fog = np.array(model.fog).mean(axis=0)
@@ -215,11 +217,14 @@ def _nose(model: Model, paint: Finish, scale: float, *, lit: bool) -> Decal:
     board.polygon(model.head_lamp, PIANO, rounding=0.022, rise=0.010, mirror=True)
     inner = np.array(model.head_lamp)
     shrunk = (inner - inner.mean(axis=0)) * (0.93, 0.82) + inner.mean(axis=0)
-    board.polygon([(float(x), float(z)) for x, z in shrunk], REFLECTOR, rounding=0.02, mirror=True)
+    board.polygon([(float(x), float(z)) for x, z in shrunk], LENS, rounding=0.02, mirror=True)
     for x, z, radius in model.head_bulbs:
         for side in (-1, 1):
-            board.disc(side * x, z, radius + 0.010, PIANO)
-            board.disc(side * x, z, radius, LIT_LAMP if lit else BULB, rise=0.006)
+            board.disc(side * x, z, radius + 0.006, PIANO)
+            board.disc(side * x, z, radius, LIT_LAMP if lit else REFLECTOR, rise=0.006)
+            if not lit:
+                board.disc(side * x, z, radius * 0.62, LENS)
+                board.disc(side * x + 0.006, z + 0.008, radius * 0.26, BULB)
     board.polygon(model.strip, LIT_STRIP if lit else BULB, rounding=0.006, mirror=True)
     return board
 
