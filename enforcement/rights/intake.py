@@ -70,7 +70,7 @@ def _fixed(value: Any) -> str:
     return str(value)
 
 
-# --- single values ---------------------------------------------------------------------------------
+# --- single values -------------------------------------------------------------------------------
 
 
 def plate_of(value: Any, name: str = "plate") -> str:
@@ -166,7 +166,7 @@ def plates_of(values: Any) -> tuple[str, ...]:
     return plates
 
 
-# --- a whole right ---------------------------------------------------------------------------------
+# --- a whole right -------------------------------------------------------------------------------
 
 
 def right_input(data: Any) -> RightInput:

@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Q
 
 from audit.services import Actor, record
@@ -23,22 +23,14 @@ def provider_key_create(
     expires_at: datetime | None = None,
 ) -> tuple[ProviderKey, str]:
     """A new key of `provider` and the text to show once. Older keys stay valid: that is how a
-    provider rotates without a gap. BadInput `expired_already`."""
+    provider rotates without a gap. BadInput `expires_at_past`."""
     if expires_at is not None and expires_at <= now:
-        raise BadInput("expired_already", "That lies in the past.", field="expires_at")
+        raise BadInput("expires_at_past", "The key would have expired already.", field="expires_at")
+    shown, prefix, digest = make_key("pwp")
     with transaction.atomic():
-        while True:
-            shown, prefix, digest = make_key("pwp")
-            key = ProviderKey(
-                provider=provider, label=label, prefix=prefix, digest=digest, expires_at=expires_at
-            )
-            try:
-                with transaction.atomic():
-                    key.save(force_insert=True)
-                break
-            except IntegrityError:  # 32 bits of prefix do meet once in a while
-                if not ProviderKey.objects.filter(prefix=prefix).exists():
-                    raise
+        key = ProviderKey.objects.create(
+            provider=provider, label=label, prefix=prefix, digest=digest, expires_at=expires_at
+        )
         _record(actor, "key-create", key)
     return key, shown
 
@@ -61,10 +53,9 @@ def _record(actor: Actor, action: str, key: ProviderKey) -> None:
     record(
         actor,
         action,
-        purpose="rights-admin",
+        purpose="administration",
         subject=ProviderKey._meta.label_lower,
         subject_id=key.pk,
-        count=0,
         detail={"provider": str(key.provider_id), "prefix": key.prefix},
     )
 

@@ -27,7 +27,7 @@ FEW = (Right.Kind.PAYMENT, Right.Kind.PERMIT, Right.Kind.EXEMPTION)
 """Kinds that, bound to a site, are few enough to forgive an edit (domain-rules §4)."""
 
 
-# --- rules and schemes in force --------------------------------------------------------------------
+# --- rules and schemes in force ------------------------------------------------------------------
 
 
 def rules_at(site: Site, at: datetime) -> SiteRules:
@@ -86,7 +86,7 @@ def scheme_value(row: Scheme) -> calendars.Scheme:
     )
 
 
-# --- for the judge ---------------------------------------------------------------------------------
+# --- for the judge -------------------------------------------------------------------------------
 
 
 def provider_sites(provider: Provider) -> QuerySet[Site]:
@@ -198,7 +198,7 @@ def rule_rights(rights: Iterable[Right], access: Access) -> list[facts.Right]:
     return values
 
 
-# --- for people and providers ----------------------------------------------------------------------
+# --- for people and providers --------------------------------------------------------------------
 
 
 def rights_of_plate(

@@ -1,8 +1,8 @@
 """Rights coming in, changing and going; schemes; and what a used right remembers.
 
 A right is delivered in versions: the newest counts, older ones stay as history, and a repeat
-changes nothing. Two versions of one right may be delivered at the same instant by two of a provider's
-servers, so each delivery holds the right's own lock until its commit.
+changes nothing. Two versions of one right may be delivered at the same instant by two servers of a
+provider, so each delivery holds the right's own lock until its commit.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from enforcement.rights.calendars import day_start
 from enforcement.rights.facts import RuleError
 from enforcement.rights.intake import RightInput
 from enforcement.rights.models import Provider, Right, RightPlate, RightTouch, Scheme
-from enforcement.rights.selectors import provider_sites, scheme_at
+from enforcement.rights.selectors import provider_sites, scheme_value
 from vault import blind
 from vault.models import DataClass
 from vault.sealing import assign_key, seal_text
@@ -59,7 +59,7 @@ class Registrar:
         self.now = now
         self._sites = sites
         self._by_slug: dict[str, Site] = {}
-        self._schemes: dict[tuple[str, datetime], calendars.Scheme] = {}
+        self._schemes: dict[str, tuple[calendars.Scheme, ...]] = {}
 
     def site_of(self, data: RightInput) -> Site | None:
         """The site a right names; BadInput `unknown_site`, also for one that is not theirs."""
@@ -161,11 +161,11 @@ class Registrar:
             raise BadInput("ends_before_start", "It was bought after its end.", field="bought_at")
 
     def _scheme(self, code: str, at: datetime) -> calendars.Scheme:
-        if (code, at) not in self._schemes:
-            if len(self._schemes) > 1000:
-                self._schemes.clear()
-            self._schemes[code, at] = scheme_at(code, at)
-        return self._schemes[code, at]
+        """The version in force when it was bought; RuleError `unknown-scheme`."""
+        if code not in self._schemes:
+            rows = Scheme.objects.filter(code=code)
+            self._schemes[code] = tuple(scheme_value(row) for row in rows)
+        return calendars.scheme_at(self._schemes[code], code, at)
 
 
 @dataclass(slots=True)
