@@ -43,13 +43,18 @@ def launcher(
     pid_file: Path | None = None,
     death_signal: signal.Signals = signal.SIGTERM,
     user: str | None = None,
+    private: bool = True,
 ) -> list[str]:
-    """The command line that becomes `argv` by way of `launch`."""
+    """The command line that becomes `argv` by way of `launch`.
+
+    `private` gives the files it makes to its own account only.
+    """
     options = {
         "pid_file": str(pid_file) if pid_file else None,
         "parent": os.getpid(),
         "death_signal": int(death_signal),
         "user": user,
+        "private": private,
     }
     shim = str(ROOT / "runner" / "launch.py")
     return [sys.executable, "-I", "-S", shim, json.dumps(options), *argv]

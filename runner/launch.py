@@ -2,7 +2,8 @@
 
 Run as a script by `child.Child`, so that nothing happens between fork and exec in the supervisor:
 
-    python -I -S launch.py '{"pid_file": …, "parent": …, "death_signal": …, "user": …}' PROGRAM ARG…
+    python -I -S launch.py '{"pid_file": …, "parent": …, "death_signal": …, "user": …,
+                              "private": …}' PROGRAM ARG…
 
 It writes the pid file (no moment in which a process runs and is not written down), asks the kernel
 for a signal when the supervisor dies, stops being root where PostgreSQL would refuse it, and
@@ -76,7 +77,8 @@ def main(options_json: str, command: list[str]) -> None:
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     from runner import pids
 
-    os.umask(0o077)
+    if options.get("private"):
+        os.umask(0o077)
     if options.get("pid_file"):
         pids.write(Path(options["pid_file"]), os.getpid())
     if options.get("user"):

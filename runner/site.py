@@ -97,7 +97,7 @@ def _step(
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         popen = subprocess.Popen(
-            launcher(tuple(command)),
+            launcher(tuple(command), private=False),
             cwd=ROOT,
             env={**os.environ, **env},
             stdin=subprocess.DEVNULL,

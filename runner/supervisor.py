@@ -88,7 +88,8 @@ def answers(host: str, port: int) -> bool:
 def run_guest(command: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Starts a command of the user's on our terminal, in the user's folder; it ends when we do."""
     return subprocess.Popen(
-        launcher(tuple(command)), env={**os.environ, **env, "PYTHONPATH": str(ROOT)}
+        launcher(tuple(command), private=False),
+        env={**os.environ, **env, "PYTHONPATH": str(ROOT)},
     )
 
 

@@ -84,7 +84,7 @@ class Installation:
         def up() -> bool:
             text = self.said.read_text()
             assert popen.poll() is None, text
-            return " up" in text
+            return " is up at " in text or " are up;" in text
 
         until(up)
         return popen
@@ -343,6 +343,8 @@ def test_root_without_user_namespaces_becomes_another_account(tmp_path: Path) ->
     )
     # Not below tmp_path: pytest's folders are closed to the other account, as a home may be.
     elsewhere = Path("/var/tmp") / f"platewarden-test-{os.getpid()}"
+    elsewhere.mkdir()
+    elsewhere.chmod(0o755)
     env = Installation(tmp_path).env
     try:
         owners = []
