@@ -46,7 +46,9 @@ class Access:
 
 
 @contextmanager
-def stage_batch(stage: str, *, purpose: str = "pipeline", action: str = "process") -> Iterator[Access]:
+def stage_batch(
+    stage: str, *, purpose: str = "pipeline", action: str = "process"
+) -> Iterator[Access]:
     """A stage's batch: a transaction that ends with one audit row if anything was opened."""
     access = Access()
 

@@ -30,6 +30,7 @@ PURPOSES = {
         Purpose("subject-access", "Data subject request", needs_case=True),
         Purpose("authority-request", "Request of an authority", needs_case=True),
         Purpose("quality-check", "Checking camera or reader quality"),
+        Purpose("administration", "Managing sites, cameras, keys and people", for_people=False),
         Purpose("pipeline", "Processing by a stage of the pipeline", for_people=False),
         Purpose("rights-intake", "A provider delivering rights", for_people=False),
         Purpose("retention", "Forgetting on time", for_people=False),

@@ -5,37 +5,40 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='AuditRow',
+            name="AuditRow",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('actor_kind', models.CharField(max_length=16)),
-                ('actor', models.CharField(max_length=150)),
-                ('organisation', models.CharField(blank=True, max_length=150)),
-                ('purpose', models.CharField(max_length=32)),
-                ('case_ref', models.CharField(blank=True, max_length=64)),
-                ('action', models.CharField(max_length=32)),
-                ('subject', models.CharField(blank=True, max_length=64)),
-                ('subject_id', models.CharField(blank=True, max_length=64)),
-                ('tokens', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None)),
-                ('count', models.PositiveIntegerField(default=1)),
-                ('place', models.CharField(blank=True, max_length=100)),
-                ('outcome', models.CharField(default='done', max_length=16)),
-                ('detail', models.JSONField(default=dict)),
-                ('previous', models.BinaryField(max_length=32)),
-                ('digest', models.BinaryField(max_length=32, unique=True)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("at", models.DateTimeField()),
+                ("actor_kind", models.CharField(max_length=16)),
+                ("actor", models.CharField(max_length=150)),
+                ("organisation", models.CharField(blank=True, max_length=150)),
+                ("purpose", models.CharField(max_length=32)),
+                ("case_ref", models.CharField(blank=True, max_length=64)),
+                ("action", models.CharField(max_length=32)),
+                ("subject", models.CharField(blank=True, max_length=64)),
+                ("subject_id", models.CharField(blank=True, max_length=64)),
+                (
+                    "tokens",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.UUIDField(), default=list, size=None
+                    ),
+                ),
+                ("count", models.PositiveIntegerField(default=1)),
+                ("place", models.CharField(blank=True, max_length=100)),
+                ("outcome", models.CharField(default="done", max_length=16)),
+                ("detail", models.JSONField(default=dict)),
+                ("previous", models.BinaryField(max_length=32)),
+                ("digest", models.BinaryField(max_length=32, unique=True)),
             ],
             options={
-                'ordering': ['id'],
-                'indexes': [models.Index(fields=['at'], name='audit_at')],
+                "ordering": ["id"],
+                "indexes": [models.Index(fields=["at"], name="audit_at")],
             },
         ),
     ]

@@ -1,0 +1,209 @@
+"""The demo operator: a motorway with two gantries, a two-lane car park, a watchlist, its people.
+
+Made through the same services as the admin uses. Making it again gives new keys and passwords, and
+forgets what an earlier demo played: its vehicles would otherwise still be parked.
+"""
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from audit.services import Actor
+from cameras.keys import device_key_create, device_key_revoke
+from cameras.models import Camera, DeviceKey, Organisation, Site, SiteRole
+from cameras.registry import registry_save
+from core.models import User
+from core.platetext import canonical
+from demo.programme import ZONE, script
+from enforcement.retention.services import passages_erase, policy_set
+from enforcement.rights.keys import provider_key_create, provider_key_revoke
+from enforcement.rights.models import Provider, Right, SiteRules
+from enforcement.rights.services import right_withdraw, schemes_load
+from enforcement.watchlist.models import Entry, Watchlist
+from enforcement.watchlist.services import entry_add, entry_approve, watchlist_create
+from plates.models import Passage
+from vault import blind
+from vault.models import DataClass
+
+COMMAND = Actor("command", "demo_setup", "Demo operator", "this machine")
+KEEP_MINUTES = 10
+KEY_LABEL = "demo"
+SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+MIDDLE_EUROPE = ["CZ", "SK", "AT", "DE", "PL", "HU"]
+EUROPE = ["DE", "FR", "IT", "ES", "GB", "NL", "BE", "AT", "CZ", "PL", "PT", "SK", "HU", "CH", "SE"]
+SITES: dict[str, dict[str, Any]] = {
+    "gantry": {
+        "name": "D1 gantry, northbound",
+        "kind": Site.Kind.VIGNETTE,
+        "scheme": "CZ",
+        "regions": MIDDLE_EUROPE,
+        "cameras": {"gantry-north": ("Northbound", Camera.Role.PASSING)},
+        "keep": KEEP_MINUTES,
+    },
+    "gantry-south": {
+        "name": "D1 gantry, southbound",
+        "kind": Site.Kind.VIGNETTE,
+        "scheme": "CZ",
+        "regions": MIDDLE_EUROPE,
+        "cameras": {"gantry-south": ("Southbound", Camera.Role.PASSING)},
+        "keep": 0,
+    },
+    "carpark": {
+        "name": "University car park",
+        "kind": Site.Kind.PARKING,
+        "scheme": "",
+        "regions": [*MIDDLE_EUROPE, "GB"],
+        "cameras": {"in": ("Lane in", Camera.Role.ENTRY), "out": ("Lane out", Camera.Role.EXIT)},
+        "keep": KEEP_MINUTES,
+    },
+}
+BENCH: dict[str, dict[str, Any]] = {
+    f"bench-{region}": {
+        "name": f"Benchmark pictures, {region.upper()}",
+        "kind": Site.Kind.PARKING,
+        "scheme": "",
+        "regions": regions,
+        # a passing camera of a car park stands outside it: nothing to judge, nobody to accuse
+        "cameras": {f"bench-{region}": (f"Pictures {region.upper()}", Camera.Role.PASSING)},
+        "keep": KEEP_MINUTES,
+    }
+    for region, regions in (("us", ["US"]), ("eu", EUROPE), ("br", ["BR"]))
+}
+PEOPLE: dict[str, tuple[str, ...]] = {
+    "viewer": (SiteRole.Role.VIEWER,),
+    "operator": (SiteRole.Role.OPERATOR,),
+    "supervisor": (SiteRole.Role.SUPERVISOR,),
+    "auditor": (SiteRole.Role.AUDITOR,),
+    "admin": (),
+}
+
+
+def demo_setup(*, bench: bool, now: datetime) -> dict[str, Any]:
+    """Make the operator; its fresh keys and passwords, for the terminal and nowhere else."""
+    schemes_load()
+    organisation, _ = Organisation.objects.get_or_create(name="Demo operator")
+    sites = {
+        slug: _site(organisation, slug, plan)
+        for slug, plan in {**SITES, **(BENCH if bench else {})}.items()
+    }
+    _forget_earlier(list(sites.values()), now)
+    logins = {name: _person(name, roles, list(sites.values())) for name, roles in PEOPLE.items()}
+    provider, _ = Provider.objects.get_or_create(
+        name="Demo payments", defaults={"organisation": organisation}
+    )
+    for key in provider.keys.filter(revoked_at__isnull=True):
+        provider_key_revoke(key_id=key.pk, actor=COMMAND, now=now)
+    for right in Right.objects.filter(provider=provider, current=True, withdrawn_at__isnull=True):
+        right_withdraw(right_id=right.pk, actor=COMMAND, now=now)
+    _watchlist(organisation, now)
+    kept = [site.name for site in sites.values() if site.slug != "gantry-south"]
+    return {
+        "run": f"demo-{now:%Y%m%dT%H%M%S}",
+        "cameras": {
+            camera.slug: _device_key(camera, now)
+            for camera in Camera.objects.filter(site__in=sites.values())
+        },
+        "provider": provider_key_create(provider=provider, actor=COMMAND, now=now, label=KEY_LABEL)[
+            1
+        ],
+        "logins": logins,
+        "notes": [
+            f"Kept {KEEP_MINUTES} minutes for you to look at, then forgotten: compliant vehicles "
+            f"at {', '.join(kept)}.",
+            f"Kept 0 hours, as the default is: compliant vehicles at {sites['gantry-south'].name}.",
+        ],
+    }
+
+
+def _site(organisation: Organisation, slug: str, plan: dict[str, Any]) -> Site:
+    site = Site.objects.filter(slug=slug).first()
+    if site is None:
+        site = Site(
+            organisation=organisation,
+            slug=slug,
+            name=plan["name"],
+            kind=plan["kind"],
+            timezone=str(ZONE),
+            regions=plan["regions"],
+        )
+        registry_save(row=site, actor=COMMAND)
+    SiteRules.objects.get_or_create(
+        site=site, effective_from=SINCE, defaults={"scheme": plan["scheme"]}
+    )
+    policy_set(
+        site=site,
+        data_class=DataClass.COMPLIANT,
+        keep_minutes=plan["keep"],
+        why="Demonstration: long enough to be looked at."
+        if plan["keep"]
+        else "Forgotten at once, as AT and FR law ask.",
+        actor=COMMAND,
+    )
+    for camera_slug, (name, role) in plan["cameras"].items():
+        if not Camera.objects.filter(site=site, slug=camera_slug).exists():
+            registry_save(
+                row=Camera(site=site, slug=camera_slug, name=name, role=role), actor=COMMAND
+            )
+    return site
+
+
+def _forget_earlier(sites: list[Site], now: datetime) -> None:
+    for site in sites:
+        ids = list(Passage.objects.filter(site=site).values_list("pk", flat=True))
+        if ids:
+            passages_erase(ids, site=site, now=now)
+
+
+def _person(name: str, roles: tuple[str, ...], sites: list[Site]) -> str:
+    password = secrets.token_urlsafe(9)
+    user, _ = User.objects.get_or_create(
+        username=name, defaults={"email": f"{name}@demo.invalid", "first_name": name.title()}
+    )
+    user.is_superuser = user.is_staff = not roles
+    user.set_password(password)
+    user.save()
+    for site in sites:
+        for role in roles:
+            SiteRole.objects.get_or_create(user=user, site=site, role=role)
+    return password
+
+
+def _device_key(camera: Camera, now: datetime) -> str:
+    for key in DeviceKey.objects.filter(camera=camera, label=KEY_LABEL, revoked_at__isnull=True):
+        device_key_revoke(key=key, actor=COMMAND, now=now)
+    return device_key_create(camera=camera, actor=COMMAND, now=now, label=KEY_LABEL)[1]
+
+
+def _watchlist(organisation: Organisation, now: datetime) -> None:
+    operator = User.objects.get(username="operator")
+    supervisor = User.objects.get(username="supervisor")
+    watchlist = Watchlist.objects.filter(name="stolen").first() or watchlist_create(
+        organisation=organisation,
+        name="stolen",
+        purpose="Vehicles reported as stolen (demonstration).",
+        priority=90,
+        needs_approval=True,
+        sites=[],
+        actor=COMMAND,
+    )
+    for row in script()["watchlist"]:
+        plate = canonical(row["plate"])
+        known = Entry.objects.filter(
+            watchlist=watchlist,
+            token_exact__in=blind.exact_lookup(plate),
+            removed_at__isnull=True,
+            expires_at__gt=now,
+        )
+        if known.exists():
+            continue
+        entry = entry_add(
+            watchlist=watchlist,
+            plate=plate,
+            country=row["country"],
+            reason="reported stolen",
+            expires_at=now + timedelta(days=row["expires"]["days_from_today"]),
+            user=operator,
+            actor=COMMAND,
+            now=now,
+        )
+        entry_approve(entry_id=entry.pk, user=supervisor, actor=COMMAND, now=now)
