@@ -1,0 +1,114 @@
+"""`./run read [--json] [--crop] [--regions EU,US] PATH…`: plates of pictures, one line each."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from inference.engine import Engine, Kind
+from inference.models import ModelError
+from inference.pictures import PictureError, decode_picture
+from inference.syntaxes import SyntaxFileError
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+
+
+def main(argv: Sequence[str]) -> int:
+    """Read each picture named, and each JPEG, PNG and WebP file in the folders named.
+
+    Returns 0, or 1 where some path could not be read; 2 where nothing can be (models missing).
+    """
+    options = _parser().parse_args(argv)
+    regions = [code for code in options.regions.split(",") if code.strip()]
+    try:
+        engine = Engine(regions)
+        engine.warm_up()
+    except (ModelError, SyntaxFileError) as error:
+        print(f"read: {error}", file=sys.stderr)
+        return 2
+    kind: Kind = "crop" if options.crop else "frame"
+    failed = False
+    for given in options.paths:
+        found = 0
+        for path in walk(given):
+            found += 1
+            answer = read_file(engine, path, kind)
+            failed = failed or "error" in answer
+            print(json.dumps(answer) if options.json else as_line(answer), flush=True)
+        if not found:
+            print(f"read: {given} holds no picture", file=sys.stderr)
+            failed = True
+    return int(failed)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="run read", description="Read the plates in pictures.")
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="a picture or a folder of them")
+    parser.add_argument("--json", action="store_true", help="one JSON object per picture")
+    parser.add_argument("--crop", action="store_true", help="each picture is a cut of one plate")
+    parser.add_argument(
+        "--regions", default="", help="where plates are expected to be from: BR, US-CA, EU, …"
+    )
+    return parser
+
+
+def walk(given: str) -> Iterator[str]:
+    """The path itself, or the pictures under it in order of name."""
+    if not os.path.isdir(given):
+        yield given
+        return
+    for folder, folders, files in os.walk(given):
+        folders.sort()
+        for name in sorted(files):
+            if Path(name).suffix.lower() in SUFFIXES:
+                yield os.path.join(folder, name)
+
+
+def read_file(engine: Engine, path: str, kind: Kind) -> dict[str, Any]:
+    """One picture's JSON object; `ms` is decoding and reading together."""
+    started = time.perf_counter()
+    answer: dict[str, Any] = {"file": path, "ms": 0.0, "plates": []}
+    try:
+        reading = engine.read(decode_picture(Path(path).read_bytes()), kind=kind)
+    except PictureError as error:
+        answer["error"] = {"code": error.code, "sentence": error.sentence}
+    except OSError as error:
+        sentence = f"The file cannot be read: {error.strerror or 'unknown reason'}."
+        answer["error"] = {"code": "unreadable_file", "sentence": sentence}
+    else:
+        answer["plates"] = [
+            {
+                "text": plate.text,
+                "box": plate.box,
+                "quad": plate.quad,
+                "score": plate.score,
+                "detector_score": plate.detector_score,
+                "chars": plate.chars,
+                "region": plate.region,
+                "candidates": [[other.text, other.score] for other in plate.candidates],
+            }
+            for plate in reading.plates
+        ]
+    answer["ms"] = round((time.perf_counter() - started) * 1000, 1)
+    return answer
+
+
+def as_line(answer: dict[str, Any]) -> str:
+    name = answer["file"].encode(errors="backslashreplace").decode()
+    if "error" in answer:
+        return f"{name}  error: {answer['error']['sentence']}"
+    plates = "; ".join(
+        f"{plate['text']}  {plate['score']:.2f}  {plate['region'] or '??'}  {list(plate['box'])}"
+        for plate in answer["plates"]
+    )
+    return f"{name}  {plates or 'no plate'}  {answer['ms']:.0f} ms"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

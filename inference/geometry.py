@@ -1,0 +1,116 @@
+"""Corners, boxes and cuts: pure functions on pixel coordinates."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from inference.results import Box, Corners, Picture, Quad
+
+
+def order_corners(points: ArrayLike) -> Corners:
+    """Four corners in any order → clockwise from top left.
+
+    The pair of sides nearest to horizontal becomes top and bottom: plates hang level, give or take
+    a camera's tilt, so a quad taller than wide is an upright sign and not a line turned by 90°.
+    """
+    corners = np.asarray(points, dtype=np.float64).reshape(4, 2)
+    centre = corners.mean(axis=0)
+    # Image coordinates have y downwards, so rising angle is clockwise as seen.
+    around = corners[np.argsort(np.arctan2(*(corners - centre).T[::-1]))]
+    sides = np.roll(around, -1, axis=0) - around
+    opposite = sides - np.roll(sides, -2, axis=0)
+    first = int(np.argmax(opposite[:, 0] / np.maximum(np.linalg.norm(opposite, axis=1), 1e-9)))
+    return np.roll(around, -first, axis=0).astype(np.float32)
+
+
+def as_quad(corners: ArrayLike) -> Quad:
+    a, b, c, d = ((round(float(x), 1), round(float(y), 1)) for x, y in np.asarray(corners))
+    return (a, b, c, d)
+
+
+def side_lengths(quad: ArrayLike) -> tuple[float, float]:
+    """Width and height of a quad in pixels: the longer of each pair of opposite sides."""
+    a, b, c, d = np.asarray(quad, dtype=np.float64)
+    width = max(math.dist(a, b), math.dist(d, c))
+    height = max(math.dist(a, d), math.dist(b, c))
+    return width, height
+
+
+def slope(quad: ArrayLike) -> float:
+    """Angle of the text line against the x axis, degrees, −180 to 180, clockwise positive."""
+    a, b, c, d = np.asarray(quad, dtype=np.float64)
+    x, y = (b - a) + (c - d)
+    return math.degrees(math.atan2(y, x))
+
+
+def box_of(quad: ArrayLike, width: int, height: int) -> Box:
+    """The smallest upright box around a quad, cut to the picture's size."""
+    corners = np.asarray(quad, dtype=np.float64)
+    x1, y1 = np.floor(corners.min(axis=0)).astype(int)
+    x2, y2 = np.ceil(corners.max(axis=0)).astype(int)
+    return (
+        int(np.clip(x1, 0, width)),
+        int(np.clip(y1, 0, height)),
+        int(np.clip(x2, 0, width)),
+        int(np.clip(y2, 0, height)),
+    )
+
+
+def enclose(*quads: ArrayLike) -> Corners:
+    """The smallest turned rectangle around several quads, its corners in order."""
+    points = np.concatenate([np.asarray(quad, dtype=np.float32) for quad in quads])
+    return order_corners(cv2.boxPoints(cv2.minAreaRect(points)))
+
+
+def grow(quad: ArrayLike, along: float, across: float) -> Corners:
+    """Move each side outwards (negative: inwards) by a share of the quad's height.
+
+    `along` widens at both ends of the text, `across` heightens at top and bottom.
+    """
+    corners = np.asarray(quad, dtype=np.float64)
+    _, height = side_lengths(corners)
+    a, b, c, d = corners
+    right = _unit((b - a) + (c - d)) * height * along
+    down = _unit((d - a) + (c - b)) * height * across
+    return np.array(
+        [a - right - down, b + right - down, c + right + down, d - right + down], dtype=np.float32
+    )
+
+
+def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    length = float(np.linalg.norm(vector))
+    return vector / length if length else vector
+
+
+def rectify(picture: Picture, quad: ArrayLike, width: int, height: int) -> Picture:
+    """Cut a quad out by perspective transform, as `width` × `height` pixels.
+
+    Linear sampling: on the few pixels a distant plate has, cubic sharpening turns compression
+    artefacts into strokes (measured on the bench: six plates in a hundred).
+    """
+    _, down = side_lengths(quad)
+    # warpPerspective samples points: a large plate is cut at its own size first, then averaged.
+    finer = min(8, max(1, round(down / height)))
+    wide, high = width * finer, height * finer
+    target = np.array([[0, 0], [wide, 0], [wide, high], [0, high]], dtype=np.float32)
+    transform = cv2.getPerspectiveTransform(np.asarray(quad, dtype=np.float32), target)
+    cut = cv2.warpPerspective(
+        picture, transform, (wide, high), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    if finer > 1:
+        cut = cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(cut, dtype=np.uint8)
+
+
+def overlap(first: ArrayLike, second: ArrayLike) -> float:
+    """Area shared by two quads over the area of the smaller one, 0–1."""
+    a, b = np.asarray(first, dtype=np.float32), np.asarray(second, dtype=np.float32)
+    smaller = min(cv2.contourArea(a), cv2.contourArea(b))
+    if smaller <= 0:
+        return 0.0
+    shared, _ = cv2.intersectConvexConvex(a, b)
+    return min(1.0, float(shared) / smaller)

@@ -1,0 +1,126 @@
+"""What the pipeline hands back, and the two interfaces a model stands behind.
+
+Everything here is frozen and plain: no session, no picture, no open file, so a result can be kept,
+compared and sealed. Pixel coordinates are those of the picture that was given (origin top left,
+x to the right, y down) and may lie a little outside it where a plate is cut by the edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+"""BGR, shape [height, width, 3]."""
+
+Emissions = NDArray[np.float32]
+"""One line as a reader saw it: shape [steps, 37], rows sum to 1. Column 0 is the CTC blank (with
+every mark that is not a plate character folded in), columns 1–36 are `ALPHABET`."""
+
+Point = tuple[float, float]
+Quad = tuple[Point, Point, Point, Point]
+"""Four corners, clockwise from top left, as the text runs: the first two are its top edge."""
+
+Corners = NDArray[np.float32]
+"""Shape [4, 2]: the four corners of a `Quad`, for arithmetic."""
+
+Box = tuple[int, int, int, int]
+"""x1, y1, x2, y2 in whole pixels, x2 and y2 exclusive."""
+
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A place where a detector saw a line of text. `score` is the detector's own, 0–1."""
+
+    quad: Quad
+    score: float
+
+
+class Detector(Protocol):
+    """Finds lines that may be plates. Answers in the coordinates of `picture`, in any order."""
+
+    @property
+    def version(self) -> str:
+        """Model name and the first digits of its sha256, kept with each read as evidence."""
+
+    def detect(self, picture: Picture) -> Sequence[Detection]: ...
+
+
+class Recogniser(Protocol):
+    """Reads the line inside a quad. It cuts it out itself, at the size it was trained for."""
+
+    @property
+    def version(self) -> str: ...
+
+    def read(self, picture: Picture, quad: Corners) -> Emissions: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One text the reader considers possible. `score` is comparable with `Plate.score`."""
+
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    """One plate that was read. The scores are different facts and are never averaged together.
+
+    `detector_score`: how sure the detector was that a line of text is there, 0–1; 1.0 where the
+    caller said so by giving a crop that was read whole.
+    `chars`: one score per character of `text`, 0–1. Where the country's syntax rules out the twin
+    of a look-alike (a letter O where only digits stand), the twin's share counts for the character.
+    `score`: the share of `text` among everything the reader considered possible, times its
+    weakest character: low both when a character is unclear and when another text is as likely.
+    `candidates`: best first; the first is `text` itself.
+    `region`: ISO 3166-1 alpha-2, for US states ISO 3166-2 ("US-CA"); None where the text fits the
+    syntax of several places about equally, or of none.
+    """
+
+    text: str
+    box: Box
+    quad: Quad
+    score: float
+    detector_score: float
+    chars: tuple[float, ...]
+    region: str | None
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A line that was found but is not handed on as a plate. Its text is not kept.
+
+    `reason` is one of `REASONS`.
+    """
+
+    reason: str
+    box: Box
+    detector_score: float
+
+
+REASONS = {
+    "too-small": "the line is too small to be read",
+    "shape": "the line is too long, too square or too steep for a plate",
+    "crowded": "the picture holds more lines than are read; this was among the least likely",
+    "length": "the text has too few or too many characters for a plate",
+    "words": "the text is more like a word, a date or a number than like a plate",
+    "unsure": "the reader's score is below the floor",
+    "overlap": "a better reading covers the same place",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read in one picture: plates best first, and what was turned down, with reasons."""
+
+    plates: tuple[Plate, ...]
+    rejected: tuple[Rejected, ...]
+    ms: float

@@ -1,0 +1,290 @@
+"""Which texts are plates where: the country syntaxes, and a grammar compiled from them.
+
+The syntaxes are data (`syntaxes.json`, notation explained there). A syntax says what an authority
+issues in numbers; free-text (vanity) plates fit none and are read by the free decode instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+from itertools import product
+from pathlib import Path
+from typing import Final
+
+from inference.results import ALPHABET
+
+LETTERS: Final = frozenset(ALPHABET[:26])
+DIGITS: Final = frozenset(ALPHABET[26:])
+MIN_LENGTH: Final = 2
+MAX_LENGTH: Final = 12
+
+Pattern = tuple[frozenset[str], ...]
+"""What each position may hold."""
+
+# A named place is taken as this many times likelier than before ("soft").
+SOFT_FACTOR: Final = 30.0
+
+# Before anything is read: the share of plates that fit no syntax listed. Free texts of other
+# lengths are next to unknown: authorities allow at most eight characters.
+FREE_SHARE: Final = 0.02
+FREE_LENGTHS: Final = range(4, 9)
+_ODD_LENGTH_SHARE: Final = 0.0005
+
+_TOKEN = re.compile(r"(\[[A-Z0-9-]+\]|[L9X])(?:\{(\d+)(?:,(\d+))?\})?")
+
+
+class SyntaxFileError(ValueError):
+    """syntaxes.json, or a list of regions, holds something that means nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Syntax:
+    """The formats one place issues. `code`: ISO 3166-1 alpha-2, or ISO 3166-2 for US states.
+    `vehicles`: registered there, in millions, roughly."""
+
+    code: str
+    name: str
+    vehicles: float
+    patterns: tuple[Pattern, ...]
+    examples: tuple[str, ...]
+
+    @property
+    def country(self) -> str:
+        return self.code.partition("-")[0]
+
+    def fits(self, text: str) -> bool:
+        return any(_fits(pattern, text) for pattern in self.patterns)
+
+
+def _fits(pattern: Pattern, text: str) -> bool:
+    return len(pattern) == len(text) and all(
+        char in allowed for char, allowed in zip(text, pattern, strict=True)
+    )
+
+
+def expand(notation: str, letters: frozenset[str] = LETTERS) -> tuple[Pattern, ...]:
+    """ "L{1,2}99" → the pattern L99 and the pattern LL99. Raises SyntaxFileError."""
+    parts: list[list[Pattern]] = []
+    at = 0
+    while at < len(notation):
+        token = _TOKEN.match(notation, at)
+        if token is None:
+            raise SyntaxFileError(f"Pattern {notation!r} cannot be read from position {at}.")
+        allowed = _allowed(token[1], letters)
+        least = int(token[2]) if token[2] else 1
+        most = int(token[3]) if token[3] else least
+        parts.append([(allowed,) * times for times in range(least, most + 1)])
+        at = token.end()
+    return tuple(sum(choice, ()) for choice in product(*parts))
+
+
+def _allowed(token: str, letters: frozenset[str]) -> frozenset[str]:
+    if token == "L":  # noqa: S105 - a token of the notation
+        return letters
+    if token == "9":  # noqa: S105
+        return DIGITS
+    if token == "X":  # noqa: S105
+        return letters | DIGITS
+    allowed = {char for char in ALPHABET if re.fullmatch(token, char)}
+    return frozenset(allowed)
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Everything in syntaxes.json."""
+
+    syntaxes: tuple[Syntax, ...]
+    groups: dict[str, frozenset[str]]
+    version: str
+
+    def weight(self, syntax: Syntax) -> float:
+        """How often a place is met, before anything is known of the camera: the square root of its
+        country's fleet, half-way between all countries alike and all vehicles alike."""
+        country = sum(other.vehicles for other in self.syntaxes if other.country == syntax.country)
+        return math.sqrt(country) * syntax.vehicles / country
+
+    def codes(self, regions: Iterable[str]) -> frozenset[str]:
+        """Codes and groups, any case → codes. "US" stands for all its states.
+
+        Raises SyntaxFileError for a name that is neither.
+        """
+        known = {syntax.code for syntax in self.syntaxes}
+        chosen: set[str] = set()
+        for region in (name.strip().upper() for name in regions):
+            named = self.groups.get(region) or {
+                code for code in known if code == region or code.startswith(f"{region}-")
+            }
+            if not named:
+                raise SyntaxFileError(f"Region {region!r} is neither a code nor a group listed.")
+            chosen |= named
+        return frozenset(chosen)
+
+
+@cache
+def load_book() -> Book:
+    """Read syntaxes.json beside this module. Raises SyntaxFileError."""
+    content = Path(__file__).with_name("syntaxes.json").read_bytes()
+    data = json.loads(content)
+    syntaxes = []
+    for row in data["syntaxes"]:
+        letters = frozenset(row["letters"]) if "letters" in row else LETTERS
+        patterns = [
+            pattern for notation in row["patterns"] for pattern in expand(notation, letters)
+        ]
+        syntaxes.append(
+            Syntax(
+                code=row["code"],
+                name=row["name"],
+                vehicles=float(row["vehicles"]),
+                patterns=tuple(dict.fromkeys(patterns)),
+                examples=tuple(row["examples"]),
+            )
+        )
+    groups = {name: frozenset(codes) for name, codes in data["groups"].items()}
+    version = f"syntaxes@{hashlib.sha256(content).hexdigest()[:12]}"
+    return Book(tuple(syntaxes), groups, version)
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How one text sits in a grammar.
+
+    `bonus`: natural log of (its probability under the grammar, free texts included) over (its
+    probability were every character equally likely): above 0, more like a plate than chance.
+    `odds`: natural log of (the same probability) over (its probability as other writing in the
+    street, see `log_street`): above 0, more like a plate than like a word or a number.
+    `region`: see `Grammar.region`. `allowed`: per position what any fitting syntax allows; empty
+    where none fits.
+    """
+
+    bonus: float
+    odds: float
+    region: str | None
+    allowed: tuple[frozenset[str], ...]
+
+    @property
+    def in_syntax(self) -> bool:
+        return bool(self.allowed)
+
+
+def log_street(text: str) -> float:
+    """Log-probability of a text as writing that is no plate: names and words, then numbers (prices,
+    telephones, dates), and seldom anything that mixes letters and digits."""
+    characters = set(text)
+    if characters <= LETTERS:
+        return math.log(0.6) - len(text) * math.log(len(LETTERS))
+    if characters <= DIGITS:
+        return math.log(0.35) - len(text) * math.log(len(DIGITS))
+    return math.log(0.05) - len(text) * math.log(len(ALPHABET))
+
+
+class Grammar:
+    """The syntaxes of the world as one automaton, weighted by where the camera stands.
+
+    A set of patterns is an int with one bit per pattern, so that following a text through all of
+    them at once is one `&` per character.
+    """
+
+    def __init__(self, regions: Sequence[str] = (), *, strict: bool = False) -> None:
+        """`regions`: codes or groups expected here; empty: anywhere. `strict`: no other syntax
+        counts (texts that fit none are still read, freely). Raises SyntaxFileError."""
+        book = load_book()
+        expected = book.codes(regions)
+        self._patterns: list[Pattern] = []
+        self._codes: list[str] = []
+        self._log_weights: list[float] = []
+        shares: list[float] = []
+        for syntax in book.syntaxes:
+            if strict and expected and syntax.code not in expected:
+                continue
+            share = book.weight(syntax) * (SOFT_FACTOR if syntax.code in expected else 1.0)
+            for pattern in syntax.patterns:
+                self._patterns.append(pattern)
+                self._codes.append(syntax.code)
+                shares.append(share / len(syntax.patterns))
+        total = sum(shares)
+        for pattern, share in zip(self._patterns, shares, strict=True):
+            chance = sum(math.log(len(ALPHABET) / len(allowed)) for allowed in pattern)
+            self._log_weights.append(math.log((1 - FREE_SHARE) * share / total) + chance)
+
+    @property
+    def every(self) -> int:
+        """The set of all patterns: where each text starts."""
+        return (1 << len(self._patterns)) - 1
+
+    @cached_property
+    def _by_position(self) -> list[dict[str, int]]:
+        table: list[dict[str, int]] = [dict.fromkeys(ALPHABET, 0) for _ in range(MAX_LENGTH)]
+        for number, pattern in enumerate(self._patterns):
+            for position, allowed in enumerate(pattern):
+                for char in allowed:
+                    table[position][char] |= 1 << number
+        return table
+
+    @cached_property
+    def _by_length(self) -> dict[int, int]:
+        table = dict.fromkeys(range(MAX_LENGTH + 1), 0)
+        for number, pattern in enumerate(self._patterns):
+            table[len(pattern)] |= 1 << number
+        return table
+
+    def follow(self, alive: int, position: int, char: str) -> int:
+        """The patterns among `alive` that allow `char` at `position`."""
+        if position >= MAX_LENGTH:
+            return 0
+        return alive & self._by_position[position][char]
+
+    def fitting(self, text: str) -> list[int]:
+        """Numbers of the patterns the whole text fits."""
+        alive = self._by_length.get(len(text), 0)
+        for position, char in enumerate(text):
+            alive = self.follow(alive, position, char)
+        numbers = []
+        while alive:
+            lowest = alive & -alive
+            numbers.append(lowest.bit_length() - 1)
+            alive ^= lowest
+        return numbers
+
+    def fit(self, text: str) -> Fit:
+        fitting = self.fitting(text)
+        log_free = math.log(FREE_SHARE if len(text) in FREE_LENGTHS else _ODD_LENGTH_SHARE)
+        top = max([log_free, *(self._log_weights[number] for number in fitting)])
+        shares: dict[str, float] = {}
+        for number in fitting:
+            code = self._codes[number]
+            shares[code] = shares.get(code, 0.0) + math.exp(self._log_weights[number] - top)
+        bonus = top + math.log(sum(shares.values()) + math.exp(log_free - top))
+        allowed = tuple(
+            frozenset().union(*(self._patterns[number][position] for number in fitting))
+            for position in range(len(text) if fitting else 0)
+        )
+        odds = bonus - len(text) * math.log(len(ALPHABET)) - log_street(text)
+        return Fit(bonus=bonus, odds=odds, region=self.region(shares), allowed=allowed)
+
+    @staticmethod
+    def region(shares: dict[str, float], *, least: float = 0.7) -> str | None:
+        """The place that holds at least this share of the probability, the state before the
+        country; None where the text could as well come from elsewhere."""
+        total = sum(shares.values())
+        countries: dict[str, float] = {}
+        for code, share in shares.items():
+            country = code.partition("-")[0]
+            countries[country] = countries.get(country, 0.0) + share
+        for places in (shares, countries):
+            best = max(places, key=places.__getitem__, default=None)
+            if best is not None and places[best] >= least * total:
+                return best
+        return None
+
+
+@lru_cache(maxsize=64)
+def grammar_for(regions: tuple[str, ...] = (), strict: bool = False) -> Grammar:
+    """The compiled grammar, kept: sites are few and compiling takes about 10 ms."""
+    return Grammar(regions, strict=strict)
