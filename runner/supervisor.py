@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Self
 
@@ -148,13 +148,7 @@ class Supervisor:
                 raise self._failure(self._children[0], "does not answer")
             self._signals.wait(0.1)
 
-    def run(
-        self,
-        guest: Sequence[str] | None = None,
-        *,
-        once: bool = False,
-        on_guest_end: Callable[[int], None] = lambda code: None,
-    ) -> int:
+    def run(self, guest: Sequence[str] | None = None, *, once: bool = False) -> int:
         """Supervises until asked to stop; with `once`, until the guest ends. The exit code."""
         popen = run_guest(guest, self._env) if guest and not self._signals.stop_wanted() else None
         code = 0
@@ -162,9 +156,10 @@ class Supervisor:
             while not self._signals.stop_wanted():
                 if popen and popen.poll() is not None:
                     code, popen = popen.returncode, None
-                    on_guest_end(code)
                     if once:
                         return _shell_code(code)
+                    if code:
+                        say(f"it ended with {_how(code)}; the site stays up until Ctrl-C")
                 self._tick()
                 self._signals.wait(self._next_moment())
         finally:
