@@ -20,6 +20,8 @@ class BareExceptions(logging.Filter):
             ]
             record.exc_info = None
             record.exc_text = None
-            record.msg = f"{record.getMessage()} [{kind.__name__} at {' < '.join(reversed(frames))}]"
+            record.msg = (
+                f"{record.getMessage()} [{kind.__name__} at {' < '.join(reversed(frames))}]"
+            )
             record.args = ()
         return True

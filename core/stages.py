@@ -37,7 +37,9 @@ STAGES = {
         Stage("gather", "flow", "PlateReads of one vehicle in view → one Passage"),
         Stage("judge", "flow", "Passage → a verdict that explains itself; visits; case proposals"),
         Stage("rejudge", "flow", "passages and visits a new right or a deadline touches → judge"),
-        Stage("act", "flow", "verdicts that ask for one → cases; cases whose verdict turned → closed"),
+        Stage(
+            "act", "flow", "verdicts that ask for one → cases; cases whose verdict turned → closed"
+        ),
         Stage("forget", "house", "everything → gone, when its time has come"),
         Stage("sweep", "house", "rings for whatever waits longer than it should"),
         Stage("health", "house", "cameras that have gone quiet → offline"),

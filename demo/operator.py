@@ -8,6 +8,8 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from enforcement.watchlist.services import entry_add, entry_approve, watchlist_create
+
 from audit.services import Actor
 from cameras.keys import device_key_create, device_key_revoke
 from cameras.models import Camera, DeviceKey, Organisation, Site, SiteRole
@@ -20,7 +22,6 @@ from enforcement.rights.keys import provider_key_create, provider_key_revoke
 from enforcement.rights.models import Provider, Right, SiteRules
 from enforcement.rights.services import right_withdraw, schemes_load
 from enforcement.watchlist.models import Entry, Watchlist
-from enforcement.watchlist.services import entry_add, entry_approve, watchlist_create
 from plates.models import Passage
 from vault import blind
 from vault.models import DataClass
@@ -108,8 +109,10 @@ def demo_setup(*, bench: bool, now: datetime) -> dict[str, Any]:
         ],
         "logins": logins,
         "notes": [
-            f"Kept {KEEP_MINUTES} minutes for you to look at, then forgotten: compliant vehicles "
-            f"at {', '.join(kept)}.",
+            (
+                f"Kept {KEEP_MINUTES} minutes for you to look at, then forgotten: compliant "
+                f"vehicles at {', '.join(kept)}."
+            ),
             f"Kept 0 hours, as the default is: compliant vehicles at {sites['gantry-south'].name}.",
         ],
     }

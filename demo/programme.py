@@ -14,6 +14,10 @@ PICTURES = HERE / "pictures"
 ZONE = ZoneInfo("Europe/Prague")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 FRAMES_PER_SECOND = 3.0
+DELIVERED = (
+    *("kind", "scheme", "product", "plate", "plates", "country", "category"),
+    *("max_present", "reason", "site", "version"),
+)
 
 
 class ProgrammeError(Exception):
@@ -140,12 +144,7 @@ def rights(start: datetime, run: str) -> list[dict[str, Any]]:
     today = start.astimezone(ZONE).date()
     made = []
     for row in script()["rights"]:
-        right = {
-            key: row[key]
-            for key in ("kind", "scheme", "product", "plate", "plates", "country", "category")
-            + ("max_present", "reason", "site", "version")
-            if key in row
-        }
+        right = {key: row[key] for key in DELIVERED if key in row}
         right["id"] = f"{run}-{row['id']}"
         if row["kind"] == "vignette":
             del right["site"]  # a vignette is for the scheme's roads

@@ -5,46 +5,85 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='DoomedFile',
+            name="DoomedFile",
             fields=[
-                ('name', models.CharField(max_length=120, primary_key=True, serialize=False)),
-                ('doomed_at', models.DateTimeField()),
+                ("name", models.CharField(max_length=120, primary_key=True, serialize=False)),
+                ("doomed_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='DataKey',
+            name="DataKey",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('scope', models.CharField(max_length=64)),
-                ('day', models.DateField()),
-                ('data_class', models.CharField(choices=[('pending', 'pending read'), ('compliant', 'compliant read'), ('unmatched', 'unmatched non-violation read'), ('watchlist', 'watchlist hit'), ('case', 'case evidence'), ('device-image', 'device image'), ('right', 'right (vignette, permit, payment)'), ('entry', 'watchlist entry')], max_length=16)),
-                ('master_key', models.PositiveSmallIntegerField()),
-                ('wrapped', models.BinaryField(null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('destroyed_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("scope", models.CharField(max_length=64)),
+                ("day", models.DateField()),
+                (
+                    "data_class",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending read"),
+                            ("compliant", "compliant read"),
+                            ("unmatched", "unmatched non-violation read"),
+                            ("watchlist", "watchlist hit"),
+                            ("case", "case evidence"),
+                            ("device-image", "device image"),
+                            ("right", "right (vignette, permit, payment)"),
+                            ("entry", "watchlist entry"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("master_key", models.PositiveSmallIntegerField()),
+                ("wrapped", models.BinaryField(null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("destroyed_at", models.DateTimeField(null=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('destroyed_at__isnull', True)), fields=('scope', 'day', 'data_class'), name='one_live_data_key'), models.CheckConstraint(condition=models.Q(models.Q(('destroyed_at__isnull', True), ('wrapped__isnull', False)), models.Q(('destroyed_at__isnull', False), ('wrapped__isnull', True)), _connector='OR'), name='destroyed_key_is_empty')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("destroyed_at__isnull", True)),
+                        fields=("scope", "day", "data_class"),
+                        name="one_live_data_key",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("destroyed_at__isnull", True), ("wrapped__isnull", False)),
+                            models.Q(("destroyed_at__isnull", False), ("wrapped__isnull", True)),
+                            _connector="OR",
+                        ),
+                        name="destroyed_key_is_empty",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='KeyCheck',
+            name="KeyCheck",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=8)),
-                ('key_number', models.PositiveSmallIntegerField()),
-                ('value', models.BinaryField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kind", models.CharField(max_length=8)),
+                ("key_number", models.PositiveSmallIntegerField()),
+                ("value", models.BinaryField()),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('kind', 'key_number'), name='one_check_per_key')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("kind", "key_number"), name="one_check_per_key")
+                ],
             },
         ),
     ]
