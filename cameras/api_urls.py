@@ -1,5 +1,21 @@
-"""Addresses of the REST API."""
+"""Addresses of devices and of the API's page, each with and without a slash at its end."""
 
-from typing import Any
+from django.urls import re_path
 
-urlpatterns: list[Any] = []
+from cameras.api import (
+    CapturesView,
+    CaptureView,
+    DocsView,
+    HeartbeatsView,
+    IndexView,
+    SchemaView,
+)
+
+urlpatterns = [
+    re_path(r"^$", IndexView.as_view(), name="api-index"),
+    re_path(r"^schema/?$", SchemaView.as_view(), name="schema"),
+    re_path(r"^docs/?$", DocsView.as_view(), name="api-docs"),
+    re_path(r"^captures/?$", CapturesView.as_view(), name="captures"),
+    re_path(r"^captures/(?P<capture_id>[^/]+)/?$", CaptureView.as_view(), name="capture"),
+    re_path(r"^heartbeats/?$", HeartbeatsView.as_view(), name="heartbeats"),
+]

@@ -1,0 +1,187 @@
+"""The REST endpoints of devices, and the page that describes the API."""
+
+from typing import Any, cast
+
+from django.urls import reverse
+from django.utils import timezone
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework import status
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from cameras import schema, values
+from cameras.authentication import (
+    DeviceKeyAuthentication,
+    IsActiveDevice,
+    IsDeviceOrPerson,
+    device_of,
+)
+from cameras.bodies import CaptureForm, CaptureJSON, JSONBody, Submission
+from cameras.intake import Sent, optional_moment, sent
+from cameras.limits import take
+from cameras.models import Camera, Capture, DeviceKey
+from cameras.selectors import capture_or_404
+from cameras.services import (
+    capture_receive,
+    capture_store,
+    captures_arrived,
+    heartbeat_receive,
+    intake_limits,
+)
+from core.errors import BadInput, ProductError
+
+_MOST_WAITING = 2**31 - 1
+
+
+class DeviceView(APIView):
+    """What devices ask. A 401 names the scheme to use (RFC 9110, 11.6.1)."""
+
+    authentication_classes = [DeviceKeyAuthentication]
+    permission_classes = [IsActiveDevice]
+
+    def finalize_response(
+        self, request: Request, response: Any, *args: Any, **kwargs: Any
+    ) -> Response:
+        """The response, with its challenge where it is a 401."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if response.status_code == status.HTTP_401_UNAUTHORIZED:
+            response["WWW-Authenticate"] = "Bearer"
+        return cast(Response, response)
+
+
+class CapturesView(DeviceView):
+    """POST: captures in."""
+
+    parser_classes = [CaptureJSON, CaptureForm]
+
+    @schema.captures_post
+    def post(self, request: Request) -> Response:
+        """202 when stored; the batch's own answer for a batch."""
+        key = cast(DeviceKey, request.auth)
+        take(f"capture:{key.pk}", 1)  # before the body is read: a flood of rubbish counts too
+        submission: Any = request.data
+        if not isinstance(submission, Submission):
+            raise BadInput("not_an_object", "The request has no body.")
+        if submission.batch:
+            take(f"capture:{key.pk}", len(submission.items) - 1)
+            return self._batch(key.camera, submission.items)
+        now = timezone.now()
+        one = sent(submission.items[0], camera=key.camera.slug, now=now, limits=intake_limits())
+        capture = capture_receive(camera=key.camera, sent=one, now=now)
+        return Response(_received(capture), status=status.HTTP_202_ACCEPTED)
+
+    def _batch(self, camera: Camera, items: list[Any]) -> Response:
+        now, limits = timezone.now(), intake_limits()
+        results: list[dict[str, Any]] = []
+        stored: list[Sent] = []
+        for index, item in enumerate(items):
+            try:
+                one = sent(item, camera=camera.slug, now=now, limits=limits)
+                capture = capture_store(camera=camera, sent=one, now=now)
+            except ProductError as error:
+                results.append({"index": index, "error": error.as_dict()})
+            else:
+                stored.append(one)
+                results.append({"index": index, **_received(capture)})
+        body = {"results": results, "accepted": len(stored), "rejected": len(items) - len(stored)}
+        if stored:
+            captures_arrived(camera=camera, sent=stored, now=now)
+            return Response(body, status=status.HTTP_202_ACCEPTED)
+        refusal = BadInput("nothing_accepted", "No item was accepted.", field="items")
+        return Response({**body, "error": refusal.as_dict()}, status=refusal.status)
+
+
+def _received(capture: Capture) -> dict[str, str]:
+    """The answer of an accepted capture. It says `received` however far the capture has come since:
+    a repeat answers the same."""
+    return {
+        "id": str(capture.pk),
+        "status": Capture.Status.RECEIVED.value,
+        "url": reverse("capture", args=[capture.pk]),
+    }
+
+
+class CaptureView(DeviceView):
+    """GET: what became of a capture."""
+
+    authentication_classes = [DeviceKeyAuthentication, SessionAuthentication]
+    permission_classes = [IsDeviceOrPerson]
+
+    @schema.capture_get
+    def get(self, request: Request, capture_id: str) -> Response:
+        """200 with its plate-free outcome, 404 for anybody else's."""
+        key = device_of(request)
+        if key is not None:
+            take(f"ask:{key.pk}", 1)
+        capture = capture_or_404(
+            capture_id=capture_id, camera=key.camera if key else None, user=request.user
+        )
+        failed = capture.status == Capture.Status.FAILED
+        return Response(
+            {
+                "id": str(capture.pk),
+                "status": capture.status,
+                "kind": capture.kind,
+                "captured_at": capture.captured_at,
+                "received_at": capture.received_at,
+                "quarantined": capture.quarantined,
+                "failure": {"code": capture.failure, "sentence": capture.failure_sentence}
+                if failed
+                else None,
+                "outcome": capture.outcome,
+                "judged_at": capture.judged_at,
+            }
+        )
+
+
+class HeartbeatsView(DeviceView):
+    """POST: how a device is."""
+
+    parser_classes = [JSONBody]
+
+    @schema.heartbeats_post
+    def post(self, request: Request) -> Response:
+        """200 with the server's time."""
+        key = cast(DeviceKey, request.auth)
+        take(f"heartbeat:{key.pk}", 1)
+        raw = request.data
+        if not isinstance(raw, dict):
+            raise BadInput("not_an_object", "Send a JSON object.")
+        values.known_only(raw, frozenset({"queue_depth", "through", "sent_at", "detail"}))
+        depth, detail = raw.get("queue_depth"), raw.get("detail")
+        heartbeat = heartbeat_receive(
+            camera=key.camera,
+            queue_depth=None
+            if depth is None
+            else values.integer(depth, "queue_depth", low=0, high=_MOST_WAITING),
+            through=optional_moment(raw, "through"),
+            sent_at=optional_moment(raw, "sent_at"),
+            detail={} if detail is None else values.facts(detail, "detail", allowed=values.DETAIL),
+            now=timezone.now(),
+        )
+        return Response({"received_at": heartbeat.received_at, "settings": {}})
+
+
+class SchemaView(SpectacularAPIView):
+    """The OpenAPI schema. Open to all: it says how to ask, and knows nothing of anybody."""
+
+    authentication_classes = []
+    permission_classes = [AllowAny]
+
+
+class DocsView(SpectacularSwaggerSplitView):
+    """The schema as a page, its script apart, so that the strict content policy holds."""
+
+    authentication_classes = []
+    permission_classes = [AllowAny]
+    template_name = "cameras/api_docs.html"
+
+
+class IndexView(RedirectView):
+    """The API's front door leads to its page. Open to all, like the page."""
+
+    pattern_name = "api-docs"

@@ -1,0 +1,107 @@
+"""Device keys: made, rotated, revoked and found again. The key itself is shown once, by `make`."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+
+from audit.services import Actor, record
+from cameras.models import Camera, DeviceKey
+from core.errors import BadInput, NotAllowed
+from core.keys import key_unknown, make_key, same_digest, split_key
+
+PURPOSE = "administration"
+OVERLAP = timedelta(hours=24)
+_NOTE_USE_EVERY = timedelta(minutes=1)
+_NO_DIGEST = bytes(32)
+
+
+def device_key_create(
+    *,
+    camera: Camera,
+    actor: Actor,
+    now: datetime,
+    label: str = "",
+    expires_at: datetime | None = None,
+) -> tuple[DeviceKey, str]:
+    """A new key of `camera` and its text, which can't be shown again.
+
+    BadInput `expires_at_past` for a key that would be born expired.
+    """
+    if expires_at is not None and expires_at <= now:
+        raise BadInput("expires_at_past", "The key would have expired already.", field="expires_at")
+    shown, prefix, digest = make_key("pwd")
+    with transaction.atomic():
+        key = DeviceKey.objects.create(
+            camera=camera, label=label, prefix=prefix, digest=digest, expires_at=expires_at
+        )
+        _audit(key, actor, "created")
+    return key, shown
+
+
+def device_key_rotate(
+    *, key: DeviceKey, actor: Actor, now: datetime, overlap: timedelta = OVERLAP
+) -> tuple[DeviceKey, str]:
+    """A successor to `key`, which itself expires after `overlap`: a device changes without a gap.
+
+    BadInput `key_revoked` for a key that is already dead.
+    """
+    with transaction.atomic():
+        old = DeviceKey.objects.select_for_update(of=("self",)).get(pk=key.pk)
+        if old.revoked_at is not None:
+            raise BadInput("key_revoked", "A revoked key has no successor; make a new one.")
+        fresh, shown = device_key_create(camera=old.camera, actor=actor, now=now, label=old.label)
+        last = now + overlap
+        if old.expires_at is None or old.expires_at > last:
+            DeviceKey.objects.filter(pk=old.pk).update(expires_at=last)
+        _audit(old, actor, "rotated", successor=fresh.prefix)
+    key.refresh_from_db()
+    return fresh, shown
+
+
+def device_key_revoke(*, key: DeviceKey, actor: Actor, now: datetime) -> DeviceKey:
+    """From now on `key` is refused. Revoking twice changes nothing."""
+    with transaction.atomic():
+        alive = DeviceKey.objects.filter(pk=key.pk, revoked_at__isnull=True)
+        if alive.update(revoked_at=now):
+            _audit(key, actor, "revoked")
+    key.refresh_from_db()
+    return key
+
+
+def device_key_use(*, text: str, now: datetime) -> DeviceKey:
+    """The live key of `text`, with camera and site; notes its use at most once a minute.
+
+    NotAuthenticated `key_missing`, `key_unknown`; NotAllowed `key_revoked`, `key_expired`.
+    """
+    kind, prefix, digest = split_key(text)
+    key = (
+        DeviceKey.objects.select_related("camera__site").filter(prefix=prefix).first()
+        if kind == "pwd"
+        else None
+    )
+    right = same_digest(key.digest if key is not None else _NO_DIGEST, digest)
+    if key is None or not right:
+        raise key_unknown()
+    if key.revoked_at is not None:
+        raise NotAllowed("key_revoked", "This key was revoked.")
+    if key.expires_at is not None and key.expires_at <= now:
+        raise NotAllowed("key_expired", "This key has expired.")
+    stale = now - _NOTE_USE_EVERY
+    if key.last_used_at is None or key.last_used_at <= stale:
+        DeviceKey.objects.filter(pk=key.pk).filter(
+            Q(last_used_at__isnull=True) | Q(last_used_at__lte=stale)
+        ).update(last_used_at=now)
+    return key
+
+
+def _audit(key: DeviceKey, actor: Actor, what: str, **more: Any) -> None:
+    record(
+        actor,
+        "change",
+        purpose=PURPOSE,
+        subject="cameras.devicekey",
+        subject_id=key.pk,
+        detail={"what": what, "key": key.prefix, "camera": str(key.camera_id), **more},
+    )

@@ -1,0 +1,72 @@
+"""How fast a device may send: a token bucket per key in Redis, shared by all web processes.
+
+DRF's throttles count requests of a fixed window with two separate cache calls, and a batch counts
+once; a bucket filled and emptied in one script is exact for batches and under concurrency. Without
+Redis nobody is limited: a capture is worth more than a limit.
+"""
+
+import time
+from functools import lru_cache
+
+import redis
+import structlog
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.commands.core import Script
+from redis.retry import Retry
+
+from core.errors import TooMany
+
+log = structlog.get_logger(__name__)
+
+_TIMEOUT = 0.25
+_REST = 5.0  # seconds without asking a Redis that didn't answer, so that it slows nobody down
+_BUCKET = """
+local rate, burst, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local clock = redis.call('TIME')
+local now = clock[1] + clock[2] / 1000000
+local kept = redis.call('HMGET', KEYS[1], 'tokens', 'at')
+local tokens, at = tonumber(kept[1]) or burst, tonumber(kept[2]) or now
+tokens = math.min(burst, tokens + math.max(0, now - at) * rate)
+local wait = 0
+if tokens >= cost then tokens = tokens - cost else wait = (cost - tokens) / rate end
+redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', string.format('%.6f', now))
+redis.call('EXPIRE', KEYS[1], math.ceil(burst / rate) + 1)
+return tostring(wait)
+"""
+_away_until = 0.0
+
+
+@lru_cache(maxsize=1)
+def _bucket() -> Script:
+    client = redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=_TIMEOUT,
+        socket_connect_timeout=_TIMEOUT,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return client.register_script(_BUCKET)
+
+
+def take(name: str, cost: int) -> None:
+    """Take `cost` tokens out of the bucket `name`; TooMany `rate_limited` if it holds fewer.
+
+    A cost above `DEVICE_BURST` counts as a full bucket, so that it passes at all.
+    """
+    global _away_until
+    rate, burst = float(settings.DEVICE_RATE), int(settings.DEVICE_BURST)
+    if cost <= 0 or time.monotonic() < _away_until:
+        return
+    try:
+        answer = _bucket()(keys=[f"pw:rate:{name}"], args=[rate, burst, min(cost, burst)])
+    except redis.RedisError as error:
+        _away_until = time.monotonic() + _REST
+        log.warning("rate_limit_open", error=type(error).__name__)
+        return
+    wait = float(answer)
+    if wait > 0:
+        raise TooMany(
+            "rate_limited",
+            f"More than {rate:g} captures per second; come back later.",
+            retry_after=wait,
+        )
