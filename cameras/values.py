@@ -167,7 +167,7 @@ def _countries() -> frozenset[str]:
 
 def country(value: Any, field: str) -> str:
     """An ISO 3166 alpha-2 code, upper case."""
-    code = value.upper() if isinstance(value, str) and len(value) == 2 else ""
+    code = value.upper() if isinstance(value, str) and value.isascii() else ""
     if code not in _countries():
         raise invalid(field, f"{field} is not a two-letter country code of ISO 3166.")
     return code
