@@ -125,21 +125,21 @@ def manage(arguments: Sequence[str]) -> int:
 
 def _with_services(command: Sequence[str]) -> int:
     var = Var.default()
-    with Signals() as signals:
-        while True:
-            with borrow(var) as env:
-                if env is not None:
+    while True:
+        with borrow(var) as env:
+            if env is not None:
+                with Signals() as signals:
                     return run_foreground(command, env, signals)
+        with Signals() as signals:
             parts = Services(var)
             try:
                 parts.start(signals.stop_wanted)
-                break
             except Busy:
                 continue  # somebody was quicker: theirs will do
-        try:
-            return run_foreground(command, parts.env, signals)
-        finally:
-            parts.stop_unborrowed()
+            try:
+                return run_foreground(command, parts.env, signals)
+            finally:
+                parts.stop_unborrowed(signals.stop_wanted)
 
 
 def env() -> int:

@@ -185,10 +185,16 @@ class Services:
         os.close(self._lock)
         self._lock = None
 
-    def stop_unborrowed(self) -> None:
-        """Stops them once no other command uses them any more (see `borrow`)."""
-        with files.lock(self.var.users_lock_file):
-            self.stop()
+    def stop_unborrowed(self, interrupted: Callable[[], bool]) -> None:
+        """Stops them once no other command uses them any more (see `borrow`), or when told to."""
+        handle = None
+        while handle is None and not interrupted():
+            handle = files.try_lock(self.var.users_lock_file)
+            if handle is None:
+                time.sleep(0.1)
+        self.stop()
+        if handle is not None:
+            os.close(handle)
 
 
 @contextlib.contextmanager

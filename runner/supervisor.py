@@ -95,6 +95,8 @@ def run_guest(command: Sequence[str], env: Mapping[str, str]) -> subprocess.Pope
 
 def run_foreground(command: Sequence[str], env: Mapping[str, str], signals: Signals) -> int:
     """Runs a guest to its end, passing on what we are asked; its exit code, as a shell's."""
+    if signals.stop_wanted():
+        return 128 + signals.last
     popen = run_guest(command, env)
     passed_on = 0
     while popen.poll() is None:

@@ -393,3 +393,31 @@ def test_the_whole_site_starts_survives_kills_and_stops(installation: Installati
     pids = [process["pid"] for process in installation.processes().values()]
     assert installation.stop(popen) == 0
     assert not any(is_alive(pid) for pid in pids)
+
+
+def test_services_started_for_one_command_wait_for_another_that_borrows_them(
+    installation: Installation, tmp_path: Path
+) -> None:
+    def command(name: str) -> list[str]:
+        """Connects, says so with a file, waits for another file, and connects again."""
+        code = (
+            "import time; from pathlib import Path; from django.db import connection as c\n"
+            "c.ensure_connection(); c.close()\n"
+            f"Path({str(tmp_path / name)!r}).touch()\n"
+            f"while not Path({str(tmp_path / ('go-' + name))!r}).exists(): time.sleep(0.05)\n"
+            "c.ensure_connection(); print('still there')\n"
+        )
+        return ["manage", "shell", "-v", "0", "-c", code]
+
+    owner = installation.start(*command("owner"))
+    until((tmp_path / "owner").exists)
+    borrower = installation.start(*command("borrower"))
+    until((tmp_path / "borrower").exists)
+    (tmp_path / "go-owner").touch()
+    until(lambda: installation.said.read_text().count("still there") == 1)
+    assert installation.query("SELECT 1") == [(1,)]
+    (tmp_path / "go-borrower").touch()
+    assert borrower.wait() == 0
+    assert owner.wait() == 0
+    assert installation.said.read_text().count("still there") == 2
+    assert not installation.status()["running"]
