@@ -2,19 +2,23 @@
 
 from typing import Any
 
+import structlog
 from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
-from core.errors import ProductError, TooMany
+from core.errors import NotNow, ProductError, TooMany
+
+log = structlog.get_logger(__name__)
 
 
 def error_response(error: ProductError) -> Response:
     """The response of one of our own errors."""
     response = Response({"error": error.as_dict()}, status=error.status)
-    if isinstance(error, TooMany):
+    if isinstance(error, TooMany | NotNow):
         response["Retry-After"] = str(max(1, round(error.retry_after)))
     return response
 
@@ -34,6 +38,10 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     """DRF's EXCEPTION_HANDLER: our errors, then DRF's in our shape; anything else is a bug."""
     if isinstance(exc, ProductError):
         return error_response(exc)
+    if isinstance(exc, OperationalError | InterfaceError):
+        # the database is away or restarting: a device keeps what it has and tries again
+        log.warning("database_away", error=type(exc).__name__)
+        return error_response(NotNow("try_again", "Not just now; please try again."))
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()
     elif isinstance(exc, PermissionDenied):

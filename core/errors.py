@@ -71,3 +71,10 @@ class TooMany(ProductError):
     def __init__(self, code: str, sentence: str, *, retry_after: float) -> None:
         super().__init__(code, sentence)
         self.retry_after = retry_after
+
+
+class NotNow(ProductError):
+    """503: something we stand on is away for a moment; nothing was stored."""
+
+    status = 503
+    retry_after = 2.0

@@ -92,7 +92,6 @@ class LiveSite:
             env=self.env,
             cwd=ROOT,
             capture_output=True,
-            input=stdin,
             check=False,
             timeout=300,
         )
