@@ -2,7 +2,10 @@
 
 from django.urls import include, path
 
+from cameras.api import IndexView
+
 urlpatterns = [
+    path("", IndexView.as_view(), name="api-root"),
     path("v1/", include("cameras.api_urls")),
     path("v1/", include("plates.api_urls")),
     path("v1/", include("enforcement.rights.api_urls")),

@@ -118,7 +118,7 @@ class LiveSite:
         return pid
 
     def kill(self, name: str) -> int:
-        """`kill -9` of a process and of whatever it forked: what a crash of its machine would do."""
+        """`kill -9` a process and whatever it forked, as a crash of its machine would."""
         pid = self.pid(name)
         assert pid is not None, f"{name} does not run"
         for one in [*descendants(pid), pid]:
