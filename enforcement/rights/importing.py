@@ -15,37 +15,39 @@ A file carries no version (but payments may): what it says anew counts as the ne
 repeats changes nothing.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+import uuid
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, BinaryIO
 
-from django.db import transaction
-
-from audit.services import Actor, record
+from audit.services import Actor
 from cameras.models import Site
 from core.errors import BadInput, ProductError
-from enforcement.rights.calendars import day_start
+from enforcement.rights.batches import Item, run_import
 from enforcement.rights.intake import (
     MOST_PLATES,
     MOST_VERSIONS,
     RightInput,
+    bound_of,
     checked,
     country_of,
-    day_of,
-    instant_of,
-    number_of,
     plate_of,
     right_input,
     text_of,
+    whole_of,
 )
 from enforcement.rights.models import Provider, Right
 from enforcement.rights.selectors import provider_sites
-from enforcement.rights.services import Delivery, Registrar, import_lock, rights_store
+from enforcement.rights.services import (
+    Delivery,
+    Registrar,
+    import_lock,
+    intake_purpose,
+    rights_store,
+)
 from enforcement.rights.tables import Progress, Row, RowError, read_rows
-
-BATCH = 1000
 
 
 class Layout(StrEnum):
@@ -68,15 +70,6 @@ COLUMNS: dict[Layout, tuple[tuple[str, ...], tuple[str, ...]]] = {
     Layout.PAYMENTS: (("PaymentID", "PlateNumber", "From", "To"), ("PlateCountry", "Version")),
 }
 """Columns each layout must have, and those it may have."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """A right read off the rows from `first` to `last`."""
-
-    first: int
-    rows: int
-    right: RightInput
 
 
 def import_rights(
@@ -107,114 +100,34 @@ def import_rights(
     items = _items(rows, layout, site, state_of)
     sites = provider_sites(provider) if provider else Site.objects.all()
     registrar = Registrar(provider=provider, sites=sites, now=now)
-    batches = _Import(registrar, site, actor, all_or_nothing).run(items)
-    if not all_or_nothing:
-        yield from batches
-        return
-    with transaction.atomic():
-        for progress in batches:
-            if progress.done and progress.refused:
-                transaction.set_rollback(True)
-                progress.applied = False
-                progress.stored = progress.repeated = 0
-            if not progress.done:
-                yield progress
-    if progress.refused:
-        _record(actor, [], first=2, last=progress.rows + 1, outcome="refused")
-    yield progress
+    desk = _RightsDesk(registrar, site, intake_purpose(actor))
+    return run_import(items, desk, actor=actor, all_or_nothing=all_or_nothing)
 
 
-class _Import:
-    """One import under way."""
+class _RightsDesk:
+    """Rights of one deliverer, by way of the same rows as a single delivery."""
 
-    def __init__(
-        self, registrar: Registrar, site: Site | None, actor: Actor, all_or_nothing: bool
-    ) -> None:
+    subject = Right._meta.label_lower
+
+    def __init__(self, registrar: Registrar, site: Site | None, purpose: str) -> None:
         self.registrar = registrar
         self.site = site
-        self.actor = actor
-        self.all_or_nothing = all_or_nothing
-        self.progress = Progress()
-        self.batch: list[tuple[_Item, Delivery]] = []
-        self.named: set[object] = set()
+        self.purpose = purpose
 
-    def run(self, items: Iterator["_Item | RowError"]) -> Iterator[Progress]:
-        """Store the items batch by batch."""
-        for item in items:
-            if isinstance(item, RowError):
-                self._refuse(item.row, 1, BadInput(item.code, item.sentence, field=item.field))
-                continue
-            try:
-                delivery = self.registrar.row(item.right)
-            except ProductError as error:
-                self._refuse(item.first, item.rows, error)
-                continue
-            # a batch holds a right once: its versions must meet in the table, one after the other
-            name = delivery.names[0]
-            if name in self.named or self._plates() + len(delivery.plates) > BATCH:
-                yield self._flush()
-            self.named.add(name)
-            self.batch.append((item, delivery))
-        self._flush()
-        self.progress.done = True
-        yield self.progress
+    def prepare(self, value: RightInput) -> Delivery:
+        return self.registrar.row(value)
 
-    def _plates(self) -> int:
-        return sum(len(delivery.plates) for _, delivery in self.batch)
+    def name(self, prepared: Delivery) -> Hashable:
+        return prepared.names[0]
 
-    def _refuse(self, row: int, rows: int, error: ProductError) -> None:
-        self.progress.rows += rows
-        self.progress.refuse(row, error)
-        self.progress.refused += rows - 1
+    def tokens(self, prepared: Delivery) -> Sequence[uuid.UUID]:
+        return [plate.token_exact for plate in prepared.plates]
 
-    def _flush(self) -> Progress:
-        batch, self.batch = self.batch, []
-        self.named.clear()
-        # once all is to be undone anyway, the rest is only read for its errors
-        doomed = self.all_or_nothing and self.progress.refused
-        if batch and not doomed:
-            with transaction.atomic():
-                import_lock(self.registrar.provider, self.site)
-                deliveries = [delivery for _, delivery in batch]
-                rights_store(deliveries, provider=self.registrar.provider, now=self.registrar.now)
-                _record(
-                    self.actor,
-                    deliveries,
-                    first=batch[0][0].first,
-                    last=batch[-1][0].first + batch[-1][0].rows - 1,
-                    outcome="done",
-                )
-        for item, delivery in batch:
-            if delivery.refused is not None:
-                self._refuse(item.first, item.rows, delivery.refused)
-                continue
-            self.progress.rows += item.rows
-            if delivery.created:
-                self.progress.stored += item.rows
-            elif not doomed:
-                self.progress.repeated += item.rows
-        return self.progress
-
-
-def _record(
-    actor: Actor, deliveries: list[Delivery], *, first: int, last: int, outcome: str
-) -> None:
-    """One audit row for up to a thousand plates of a file, with the token of each.
-
-    A file is one action of one person: who, when, why and which plates stand in its rows just as
-    well, and a list of a million doesn't take the chain's lock a million times.
-    """
-    tokens = [plate.token_exact for delivery in deliveries for plate in delivery.plates]
-    record(
-        actor,
-        "import",
-        purpose="rights-admin" if actor.kind == "person" else "rights-intake",
-        subject=Right._meta.label_lower,
-        tokens=tokens,
-        count=len(tokens),
-        outcome=outcome,
-        detail={"first_row": first, "last_row": last},
-    )
+    def store(self, batch: Sequence[Delivery]) -> list[bool | ProductError]:
+        provider, now = self.registrar.provider, self.registrar.now
+        import_lock(provider, self.site)
+        rights_store(batch, provider=provider, now=now)
+        return [delivery.refused or delivery.created for delivery in batch]
 
 
 # --- rows to rights -----------------------------------------------------------------------------
@@ -222,7 +135,7 @@ def _record(
 
 def _items(
     rows: Iterator[Row | RowError], layout: Layout, site: Site | None, state_of: str
-) -> Iterator[_Item | RowError]:
+) -> Iterator[Item[RightInput] | RowError]:
     """The rights of the rows, in order; errors in their place."""
     read = _READERS[layout]
     items = _read(rows, lambda row: read(row, site, state_of))
@@ -231,7 +144,7 @@ def _items(
 
 def _read(
     rows: Iterator[Row | RowError], read: Callable[[Row], RightInput]
-) -> Iterator[_Item | RowError]:
+) -> Iterator[Item[RightInput] | RowError]:
     for row in rows:
         if isinstance(row, RowError):
             yield row
@@ -241,10 +154,10 @@ def _read(
         except ProductError as error:
             yield RowError.of(row.number, error)
         else:
-            yield _Item(row.number, 1, right)
+            yield Item(row.number, 1, right)
 
 
-def _shared(items: Iterator[_Item | RowError]) -> Iterator[_Item | RowError]:
+def _shared(items: Iterator[Item[RightInput] | RowError]) -> Iterator[Item[RightInput] | RowError]:
     """Rows of one permit that follow each other, joined into one shared permit.
 
     A permit that comes again further down would replace its first rows, and take their plates'
@@ -252,23 +165,23 @@ def _shared(items: Iterator[_Item | RowError]) -> Iterator[_Item | RowError]:
     above it (`permit_differs`, `plate_twice`).
     """
     seen: set[str] = set()
-    open_: _Item | None = None
+    open_: Item[RightInput] | None = None
     for item in items:
         if isinstance(item, RowError):
             yield item
             continue
-        right = item.right
-        if open_ is not None and open_.right.id == right.id:
-            error = _misfit(open_.right, right)
+        right = item.value
+        if open_ is not None and open_.value.id == right.id:
+            error = _misfit(open_.value, right)
             if error is not None:
                 yield RowError.of(item.first, error)
             else:
                 joined = replace(
-                    open_.right,
-                    plates=(*open_.right.plates, *right.plates),
-                    max_present=open_.right.max_present or 1,
+                    open_.value,
+                    plates=(*open_.value.plates, *right.plates),
+                    max_present=open_.value.max_present or 1,
                 )
-                open_ = replace(open_, rows=open_.rows + 1, right=joined)
+                open_ = replace(open_, rows=open_.rows + 1, value=joined)
             continue
         if open_ is not None:
             yield open_
@@ -296,31 +209,12 @@ def _misfit(permit: RightInput, row: RightInput) -> BadInput | None:
     return None
 
 
-def _whole(text: str, name: str, most: int) -> int | None:
-    if not text:
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= 10):
-        raise BadInput("not_a_number", "This must be a whole number.", field=name)
-    return number_of(int(text), name, 0, most)
-
-
-def _bound(text: str, name: str, site: Site | None, *, days_later: int) -> datetime | None:
-    """An instant; of a bare day its first one at the site, `days_later`."""
-    if not text:
-        return None
-    if "T" in text or ":" in text:
-        return instant_of(text, name)
-    day = day_of(text, name)
-    if day is None or site is None:
-        raise BadInput("site_missing", "Without a site a date must be an instant.", field=name)
-    return day_start(day + timedelta(days=days_later), site.zone_info)
-
-
 def _permit(row: Row, site: Site | None, state_of: str) -> RightInput:
     permit_id = text_of(row.cell("PermitID"), "PermitID", 200)
     if not permit_id:
         raise BadInput("id_missing", "A permit needs its id.", field="PermitID")
     state = row.cell("PlateState")
+    zone = site.zone_info if site else None
     right = RightInput(
         kind=Right.Kind.PERMIT,
         id=permit_id,
@@ -328,10 +222,10 @@ def _permit(row: Row, site: Site | None, state_of: str) -> RightInput:
         version=None,
         country=country_of(state_of if state_of and state else state, "PlateState"),
         site=site.slug if site else "",
-        start=_bound(row.cell("EffectiveDate"), "EffectiveDate", site, days_later=0),
-        end=_bound(row.cell("ExpiryDate"), "ExpiryDate", site, days_later=1),
+        start=bound_of(row.cell("EffectiveDate"), "EffectiveDate", zone),
+        end=bound_of(row.cell("ExpiryDate"), "ExpiryDate", zone, days_later=1),
         product=text_of(row.cell("Category"), "Category", 20),
-        max_present=_whole(row.cell("MaxPresent"), "MaxPresent", 32_000) or None,
+        max_present=whole_of(row.cell("MaxPresent"), "MaxPresent", 32_000) or None,
     )
     return _checked(right, {"to": "ExpiryDate"})
 
@@ -360,7 +254,7 @@ def _as_json(row: Row, values: dict[str, Any], columns: dict[str, str]) -> Right
 def _vignette(row: Row, site: Site | None, state_of: str) -> RightInput:
     right = _as_json(
         row,
-        {"kind": "vignette", "year": _whole(row.cell("Year"), "Year", 9999)},
+        {"kind": "vignette", "year": whole_of(row.cell("Year"), "Year", 9999)},
         {
             "id": "VignetteID",
             "scheme": "Scheme",
@@ -377,7 +271,7 @@ def _vignette(row: Row, site: Site | None, state_of: str) -> RightInput:
 
 
 def _payment(row: Row, site: Site | None, state_of: str) -> RightInput:
-    version = _whole(row.cell("Version"), "Version", MOST_VERSIONS)
+    version = whole_of(row.cell("Version"), "Version", MOST_VERSIONS)
     right = _as_json(
         row,
         {"kind": "payment", "site": site.slug if site else None},

@@ -9,12 +9,14 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from cameras.values import Doubled
 from core.errors import BadInput
 from core.platetext import PlateTextError, canonical
+from enforcement.rights.calendars import day_start
 from enforcement.rights.freetext import printable
 from enforcement.rights.models import Right
 
@@ -151,6 +153,33 @@ def number_of(value: Any, name: str, least: int, most: int) -> int | None:
     if not least <= value <= most:
         raise BadInput("out_of_range", f"Between {least} and {most}, please.", field=name)
     return value
+
+
+def whole_of(text: str, name: str, most: int) -> int | None:
+    """A whole number from 0 to `most` written in a file's cell, None for an empty one."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= 10):
+        raise BadInput("not_a_number", "This must be a whole number.", field=name)
+    return number_of(int(text), name, 0, most)
+
+
+def bound_of(
+    text: str, name: str, zone: ZoneInfo | None, *, days_later: int = 0
+) -> datetime | None:
+    """An instant written in a file's cell; of a bare day its first one in `zone`, `days_later`.
+
+    None for an empty cell. BadInput as for `instant_of` and `day_of`, and `naive_time` for a day
+    where there is no `zone` to read it in.
+    """
+    if not text:
+        return None
+    if "T" in text or ":" in text:
+        return instant_of(text, name)
+    day = day_of(text, name)
+    if day is None or zone is None:
+        raise BadInput("naive_time", "Without a site, a time must carry its offset.", field=name)
+    return day_start(day + timedelta(days=days_later), zone)
 
 
 def plates_of(values: Any) -> tuple[str, ...]:

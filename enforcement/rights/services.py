@@ -272,7 +272,8 @@ def _deliverer(provider: Provider | None, site: Site | None) -> str:
     return f"rights of {provider.pk if provider else site.pk if site else 'nobody'}"
 
 
-def _purpose(actor: Actor) -> str:
+def intake_purpose(actor: Actor) -> str:
+    """Why this actor delivers rights, for the audit log."""
     return "rights-admin" if actor.kind == "person" else "rights-intake"
 
 
@@ -307,7 +308,7 @@ def right_receive(
             record(
                 actor,
                 "deliver",
-                purpose=_purpose(actor),
+                purpose=intake_purpose(actor),
                 subject=Right._meta.label_lower,
                 subject_id=right.pk,
                 tokens=[plate.token_exact],
@@ -340,7 +341,7 @@ def right_withdraw(
                 record(
                     actor,
                     "withdraw",
-                    purpose=_purpose(actor),
+                    purpose=intake_purpose(actor),
                     subject=Right._meta.label_lower,
                     subject_id=right.pk,
                     tokens=[plate.token_exact],

@@ -100,7 +100,7 @@ class Alert(models.Model):
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="alerts")
     camera = models.ForeignKey(Camera, on_delete=models.PROTECT, related_name="alerts")
     read_id = models.UUIDField()
-    capture_id = models.UUIDField()
+    capture_id = models.UUIDField(db_index=True)
     certainty = models.CharField(max_length=8, choices=Certainty.choices)
     why = models.CharField(max_length=120)  # plate-free
     captured_at = models.DateTimeField()

@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
                 ('read_id', models.UUIDField()),
-                ('capture_id', models.UUIDField()),
+                ('capture_id', models.UUIDField(db_index=True)),
                 ('certainty', models.CharField(choices=[('exact', 'exact'), ('possible', 'possible')], max_length=8)),
                 ('why', models.CharField(max_length=120)),
                 ('captured_at', models.DateTimeField()),

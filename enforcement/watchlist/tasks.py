@@ -1,0 +1,13 @@
+"""The stage `watch`."""
+
+from celery import shared_task
+
+from core.stages import task_name
+from enforcement.watchlist.services import reads_watch
+from plates.tasks import drain
+
+
+@shared_task(name=task_name("watch"))
+def watch() -> None:
+    """Watch whatever waits."""
+    drain(lambda now: reads_watch(now=now), "watch")
