@@ -46,13 +46,15 @@ def canonical(text: str) -> str:
         if category[0] == "C":
             raise PlateTextError("plate-not-text", "The plate holds characters that are not text.")
         kept.append(character)
-    if not kept:
+    # Once more: a mark that stood on a space of its own now stands on the letter before it.
+    plate = unicodedata.normalize("NFKC", "".join(kept))
+    if not plate:
         raise PlateTextError("plate-empty", "The plate is empty.")
-    if len(kept) > MAX_LENGTH:
+    if len(plate) > MAX_LENGTH:
         raise PlateTextError(
-            "plate-too-long", f"The plate has {len(kept)} characters; {MAX_LENGTH} are allowed."
+            "plate-too-long", f"The plate has {len(plate)} characters; {MAX_LENGTH} are allowed."
         )
-    return "".join(kept)
+    return plate
 
 
 def ocr_class(canonical_text: str, extra: Sequence[str] = ()) -> str:
