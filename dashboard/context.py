@@ -53,9 +53,7 @@ def _operator(request: HttpRequest) -> Operator:
         purpose=purposes.shift(request, timezone.now()),
     )
     if operator.may_operate:
-        operator.open_cases = Case.objects.filter(
-            site__in=operated, state__in=OPEN_STATES
-        ).count()
+        operator.open_cases = Case.objects.filter(site__in=operated, state__in=OPEN_STATES).count()
         operator.open_alerts = Alert.objects.filter(
             site__in=operated, acknowledged_at__isnull=True
         ).count()

@@ -5,7 +5,7 @@ role. An object of any other site is not found (style.md: a denied object is a 4
 """
 
 from collections.abc import Callable
-from functools import wraps
+from functools import update_wrapper
 from typing import Concatenate, ParamSpec, cast
 
 from django.contrib.auth.views import redirect_to_login
@@ -40,15 +40,13 @@ def gate(*roles: str) -> Callable[[View[P]], Gated[P]]:
     """Let in who is logged in and has one of `roles` at some site (any role: none named)."""
 
     def decorate(view: View[P]) -> Gated[P]:
-        @wraps(view)
         def wrapper(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             response = _answer(view, roles, request, *args, **kwargs)
             # a plate or a picture must not lie in a browser's cache, nor in a proxy's
             patch_cache_control(response, no_store=True, private=True)
             return response
 
-        wrapper.gate = roles or ("any",)  # type: ignore[attr-defined]  # tests/architecture
-        return wrapper
+        return update_wrapper(wrapper, view)
 
     return decorate
 

@@ -72,10 +72,15 @@ def look(request: HttpRequest, kind: str, row_id: uuid.UUID, now: datetime) -> C
     return _restored(request.session.get("looks", {}).get(f"{kind}:{row_id}"), now)
 
 
+def once(*, code: str, case_ref: str, now: datetime) -> Chosen:
+    """A purpose stated for one look, not kept; BadInput as in `shift_begin`."""
+    return _stated(code, case_ref, now)
+
+
 def look_begin(
     request: HttpRequest, kind: str, row_id: uuid.UUID, *, code: str, case_ref: str, now: datetime
 ) -> Chosen:
-    """Open one row for a while; BadInput as in `shift_begin`."""
+    """Open one row (a read, a case, an entry) for a while; BadInput as in `shift_begin`."""
     chosen = _stated(code, case_ref, now + LOOK)
     looks = dict(request.session.get("looks", {}))
     looks.pop(f"{kind}:{row_id}", None)

@@ -2,9 +2,37 @@
 
 from django.urls import path
 
-from dashboard.views import health
+from dashboard.views import alerts, audit, cameras, feed, health, overview, purpose, reads
+from dashboard.views import search as searching
 
 urlpatterns = [
+    path("", overview.overview, name="overview"),
+    path("figures/", overview.overview_figures, name="overview_figures"),
+    path("counts/", overview.counts, name="counts"),
+    path("purpose/", purpose.purpose, name="purpose"),
+    path("feed/", feed.feed, name="feed"),
+    path("feed/reads/", feed.feed_reads, name="feed_reads"),
+    path("feed/verdicts/", feed.feed_verdicts, name="feed_verdicts"),
+    path("reads/<uuid:read_id>/", reads.read, name="read"),
+    path("reads/<uuid:read_id>/open/", reads.read_open, name="read_open"),
+    path("reads/<uuid:read_id>/plate/", reads.read_plate, name="read_plate"),
+    path(
+        "reads/<uuid:read_id>/picture/",
+        reads.read_picture,
+        {"which": "picture"},
+        name="read_picture",
+    ),
+    path("reads/<uuid:read_id>/crop/", reads.read_picture, {"which": "crop"}, name="read_crop"),
+    path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/rows/", alerts.alerts_rows, name="alerts_rows"),
+    path(
+        "alerts/<uuid:alert_id>/acknowledge/", alerts.alerts_acknowledge, name="alerts_acknowledge"
+    ),
+    path("alerts/<uuid:alert_id>/entry/", alerts.alerts_entry, name="alerts_entry"),
+    path("cameras/", cameras.cameras, name="cameras"),
+    path("search/", searching.search, name="search"),
+    path("audit/", audit.audit, name="audit"),
+    path("audit/verify/", audit.audit_verify, name="audit_verify"),
     path("healthz", health.healthz, name="healthz"),
     path("metrics", health.metrics, name="metrics"),
 ]
