@@ -186,7 +186,8 @@ def _watchlist(organisation: Organisation, now: datetime) -> None:
         purpose="Vehicles reported as stolen (demonstration).",
         priority=90,
         needs_approval=True,
-        sites=[],
+        user=operator,
+        now=now,
         actor=COMMAND,
     )
     for row in script()["watchlist"]:
