@@ -4,7 +4,8 @@ from django.db import models
 from django.db.models import Q
 
 from cameras.models import Site
-from enforcement.rights.outcomes import Reason, Verdict as VerdictName, VisitStatus
+from enforcement.rights.outcomes import Reason, VisitStatus
+from enforcement.rights.outcomes import Verdict as VerdictName
 from vault.models import TokenField
 
 
@@ -21,7 +22,7 @@ class Visit(models.Model):
     entry_passage_id = models.UUIDField(null=True, db_index=True)
     exit_passage_id = models.UUIDField(null=True, db_index=True)
     entered_at = models.DateTimeField(null=True)
-    exited_at = models.DateTimeField(null=True)
+    exited_at = models.DateTimeField(null=True)  # inferred where there is no exit passage
     status = models.CharField(max_length=12, choices=[(s.value, s.value) for s in VisitStatus])
     fuzzy = models.BooleanField(default=False)  # paired at a cost of 1
     contradicted = models.BooleanField(default=False)  # seen outside meanwhile
@@ -70,7 +71,9 @@ class VerdictVersion(models.Model):
     decided_at = models.DateTimeField(db_index=True)
     provisional = models.BooleanField(default=True)
     verdict = models.CharField(max_length=10, choices=[(v.value, v.value) for v in VerdictName])
-    reason = models.CharField(max_length=20, choices=[(r.value, r.value) for r in Reason], null=True)
+    reason = models.CharField(
+        max_length=20, choices=[(r.value, r.value) for r in Reason], null=True
+    )
     right_id = models.UUIDField(null=True)
     overstay_minutes = models.PositiveIntegerField(default=0)
     explanation = models.JSONField(default=list)

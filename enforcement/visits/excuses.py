@@ -1,0 +1,171 @@
+"""The rights that may excuse a car park's visits, and who else is using them."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from django.db.models import Q
+
+from audit.access import Access
+from cameras.models import Site
+from enforcement.rights.facts import END, Right, SiteRules
+from enforcement.rights.matching import matches
+from enforcement.rights.models import Right as RightRow
+from enforcement.rights.presence import Presence, Presences
+from enforcement.rights.selectors import FEW, registry_rights, rule_rights, site_rights
+from enforcement.visits.models import Visit
+from enforcement.visits.pairing import Visit as Pair
+from plates.models import Passage
+from vault import blind
+
+
+class Excuses:
+    """Rights near some visits, opened once a batch, with the presences their use depends on."""
+
+    def __init__(self, site: Site, rules: SiteRules, access: Access) -> None:
+        self.site, self.rules, self.access = site, rules, access
+        self._values: dict[uuid.UUID, Right] = {}
+        self._used_up: set[str] = set()
+        self.near: dict[str, list[Right]] = defaultdict(list)
+        self.presences = Presences()
+
+    def own(self, visits: Mapping[uuid.UUID, Pair]) -> None:
+        """Look up the rights that share an OCR class with these visits."""
+        tokens = {
+            token
+            for visit in visits.values()
+            for passage in visit.passages
+            for token in blind.equivalent_lookup(passage.reading.text)
+        }
+        self._note(visits, registry_rights(self.site, tokens))
+
+    def few(self, visits: Mapping[uuid.UUID, Pair]) -> None:
+        """Look at everything bound to the site that overlaps these visits, too: a right a slip
+        away can't be looked up."""
+        start = min(visit.start for visit in visits.values())
+        end = max(visit.end or visit.start for visit in visits.values())
+        self._note(visits, site_rights(self.site, start, end))
+
+    def _note(self, visits: Mapping[uuid.UUID, Pair], rows: list[RightRow]) -> None:
+        unopened = [row for row in rows if row.pk not in self._values]
+        values = {uuid.UUID(value.id): value for value in rule_rights(unopened, self.access)}
+        self._values.update(values)
+        self._used_up |= {str(row.pk) for row in unopened if row.used_up_at is not None}
+        for visit in visits.values():
+            readings = [passage.reading for passage in visit.passages]
+            known = {right.id for right in self.near[visit.id]}
+            for row in rows:
+                right = self._values.get(row.pk)
+                if right is None or right.id in known:
+                    continue
+                if matches(readings, right, self.rules.classes):
+                    self.near[visit.id].append(right)
+        self.presences = Presences(self._present(visits))
+
+    def _present(self, visits: Mapping[uuid.UUID, Pair]) -> list[Presence]:
+        """Every visit of a vehicle that one of the near rights names exactly.
+
+        A blind-index token is as good as the text here, so nothing needs to be opened.
+        """
+        rights = {right.id: right for visit in visits.values() for right in self.near[visit.id]}
+        texts = {
+            token: plate
+            for right in rights.values()
+            for plate in right.plates
+            for token in blind.exact_lookup(plate)
+        }
+        present = [
+            # the visit may be forgotten; the right remembers that it was used
+            Presence("used up", right.plates, right.country, right.start, right.end)
+            for right in rights.values()
+            if right.id in self._used_up
+        ]
+        return present + presences_of(self.site, texts)
+
+
+def presences_of(site: Site, texts: Mapping[uuid.UUID, str]) -> list[Presence]:
+    """The stored visits of the vehicles with these exact tokens, as the rules on use see them."""
+    if not texts:
+        return []
+    named = {
+        pk: (texts[token], country or None)
+        for pk, token, country in Passage.objects.filter(
+            site=site, token_exact__in=list(texts), quarantined=False
+        ).values_list("pk", "token_exact", "country")
+    }
+    visits = Visit.objects.filter(
+        Q(entry_passage_id__in=named.keys()) | Q(exit_passage_id__in=named.keys())
+    )
+    present = []
+    for visit in visits:
+        ends = [
+            named[end]
+            for end in (visit.entry_passage_id, visit.exit_passage_id)
+            if end is not None and end in named
+        ]
+        countries = {country for _, country in ends if country is not None}
+        present.append(
+            Presence(
+                id=str(visit.pk),
+                texts=tuple(dict.fromkeys(text for text, _ in ends)),
+                country=countries.pop() if len(countries) == 1 else None,
+                start=_start(visit),
+                end=visit.exited_at,
+            )
+        )
+    return present
+
+
+def _start(visit: Visit) -> datetime:
+    start = visit.entered_at or visit.exited_at
+    if start is None:
+        raise ValueError("a visit has an end")  # held by the constraint visit_has_an_end
+    return start
+
+
+def rights_used_by(
+    site: Site, visits: Iterable[Visit], tokens: Iterable[uuid.UUID]
+) -> list[tuple[RightRow, tuple[datetime, datetime]]]:
+    """Rights that name one of `tokens` exactly and touch one of `visits`: who uses them changed.
+
+    With each, the span in which that can matter to other visits: a payment's own interval; of a
+    shared permit everything after, since a place freed passes down the queue; of other permits and
+    exemptions, which may run for years, the span of the visits.
+    """
+    visits = list(visits)
+    if not visits:
+        return []
+    start = min(_start(visit) for visit in visits)
+    end = max(visit.exited_at or END for visit in visits)
+    rows = (
+        RightRow.objects.filter(Q(site=site) | Q(site__isnull=True))
+        .filter(Q(starts_at__isnull=True) | Q(starts_at__lte=end))
+        .filter(Q(ends_at__isnull=True) | Q(ends_at__gte=start))
+        .filter(plates__token_exact__in=list(tokens), current=True, kind__in=FEW)
+        .distinct()
+        .prefetch_related("plates")
+    )
+    found = []
+    for row in rows:
+        if row.kind == RightRow.Kind.PAYMENT and row.starts_at and row.ends_at:
+            found.append((row, (row.starts_at, row.ends_at)))
+        else:
+            found.append((row, (start, END if row.max_present is not None else end)))
+    return found
+
+
+def payments_used_by(site: Site, visit: Visit, ends: Iterable[Passage]) -> list[uuid.UUID]:
+    """The payments that this visit's vehicle used up by being there: named exactly, of no other
+    country, and running at some time of the visit."""
+    ends = list(ends)
+    countries = {end.country for end in ends if end.country}
+    named = Q(plates__token_exact__in=[end.token_exact for end in ends])
+    if countries:
+        named &= Q(plates__country__in=["", *countries])
+    return list(
+        RightRow.objects.filter(Q(site=site) | Q(site__isnull=True))
+        .filter(named, kind=RightRow.Kind.PAYMENT, current=True, used_up_at__isnull=True)
+        .filter(starts_at__lte=visit.exited_at or END, ends_at__gte=_start(visit))
+        .values_list("pk", flat=True)
+    )

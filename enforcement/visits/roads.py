@@ -1,0 +1,163 @@
+"""Judging passages by themselves: vignette roads and charging zones."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from django.db.models import F
+
+from audit.access import Access
+from cameras.models import Site
+from core.platetext import ocr_class
+from enforcement.rights.facts import Reading, Right, RuleError
+from enforcement.rights.outcomes import ENGINE, Judgement, Looked, Reason, Verdict
+from enforcement.rights.selectors import registry_rights, rule_rights
+from enforcement.rights.verdicts import judge_vignette, judge_zone
+from enforcement.visits.circumstances import Circumstances
+from enforcement.visits.models import VerdictVersion
+from enforcement.visits.readings import Readings
+from enforcement.visits.verdicts import (
+    Decision,
+    History,
+    Judged,
+    Subject,
+    final_since,
+    passages_mark,
+    verdicts_write,
+)
+from plates.models import Passage
+from vault import blind
+
+KINDS = (Site.Kind.VIGNETTE, Site.Kind.ZONE)
+
+
+def passages_claim(*, limit: int) -> list[Passage]:
+    """Waiting passages of roads, locked until the caller's transaction ends."""
+    return list(
+        Passage.objects.filter(site__kind__in=KINDS)
+        .exclude(judged_revision=F("revision"))
+        .select_for_update(skip_locked=True, no_key=True, of=("self",))
+        .select_related("site", "site__organisation", "camera")
+        .order_by("id")[:limit]
+    )
+
+
+def passages_decide(
+    passages: Sequence[Passage], *, access: Access, now: datetime
+) -> list[VerdictVersion]:
+    """Judge locked passages of roads and write what is new; the versions written."""
+    circumstances = Circumstances(now=now)
+    history = History.of(Subject(passage_id=one.pk) for one in passages if one.judged_revision)
+    readings = Readings(access)
+    readings.open(passages)
+    by_site: dict[uuid.UUID, list[Passage]] = defaultdict(list)
+    for passage in passages:
+        by_site[passage.site_id].append(passage)
+    decisions = []
+    for here in by_site.values():
+        rights = _Registry(here[0].site, [readings.of(one) for one in here], access)
+        for passage in here:
+            reading = readings.of(passage)
+            accused = history.accused(Subject(passage_id=passage.pk))
+            decisions.append(
+                _decide(passage, reading, rights.near(reading), circumstances, accused)
+            )
+    written = verdicts_write(decisions, history=history, now=now)
+    passages_mark(
+        Judged(
+            passage.pk,
+            passage.revision,
+            claimed=True,
+            final_at=final_since(decision, passage.final_at, now),
+        )
+        for passage, decision in zip(
+            (one for here in by_site.values() for one in here), decisions, strict=True
+        )
+    )
+    return written
+
+
+class _Registry:
+    """The rights that may speak of a site's readings, looked up and opened for all at once."""
+
+    def __init__(self, site: Site, readings: Iterable[Reading], access: Access) -> None:
+        texts = {text for one in readings for text in (one.text, *one.candidates)}
+        tokens = {token for text in texts for token in blind.equivalent_lookup(text)}
+        self._by_class: dict[str, list[Right]] = defaultdict(list)
+        for right in rule_rights(registry_rights(site, tokens), access):
+            for plate_class in {ocr_class(plate) for plate in right.plates}:
+                self._by_class[plate_class].append(right)
+
+    def near(self, reading: Reading) -> list[Right]:
+        """Every version of the rights that share an OCR class with the text or a candidate."""
+        classes = {ocr_class(text) for text in (reading.text, *reading.candidates)}
+        found = [right for name in classes for right in self._by_class.get(name, ())]
+        return list({(right.id, right.version): right for right in found}.values())
+
+
+def _decide(
+    passage: Passage,
+    reading: Reading,
+    rights: Sequence[Right],
+    circumstances: Circumstances,
+    accused: bool,
+) -> Decision:
+    site, at, now = passage.site, passage.first_at, circumstances.now
+    state = circumstances.state(site)
+    rules = circumstances.rules(site, at)
+    due_at = None
+    configured = True
+    try:
+        if site.kind == Site.Kind.VIGNETTE:
+            scheme, scope = circumstances.scheme(site, at)
+            judgement = judge_vignette(
+                reading,
+                at,
+                scheme=scheme,
+                rights=rights,
+                rules=rules,
+                now=now,
+                scope=scope,
+                quarantined=passage.quarantined,
+                suspended=state.suspended,
+                accused_before=accused,
+            )
+        else:
+            window = circumstances.window(site, at)
+            judgement = judge_zone(
+                reading,
+                at,
+                window=window,
+                rights=rights,
+                rules=rules,
+                now=now,
+                quarantined=passage.quarantined,
+                suspended=state.suspended,
+                accused_before=accused,
+            )
+            day = window.charged_day(at)
+            if day is not None and judgement.reason is Reason.AWAITING_DEADLINE:
+                due_at = window.deadline(day)
+    except RuleError as error:
+        judgement, configured = _not_configured(error), False
+    closed = passage.status == Passage.Status.CLOSED
+    heard = state.all_heard_through >= passage.last_at
+    return Decision(
+        subject=Subject(passage_id=passage.pk),
+        site_id=site.pk,
+        judgement=judgement,
+        seen_at=at,
+        provisional=not (closed and heard and configured) or judgement.verdict is Verdict.PENDING,
+        passages=(passage.pk,),
+        camera_id=passage.camera_id,
+        due_at=due_at,
+        # closing itself wakes the judge: only then is another camera worth waiting for
+        awaits_through=passage.last_at if closed and not heard else None,
+    )
+
+
+def _not_configured(error: RuleError) -> Judgement:
+    """A site without a usable scheme or window accuses nobody, and holds up no other site."""
+    line = Looked(None, "doubt", True, None, error.code, error.sentence)
+    return Judgement(Verdict.NONE, None, explanation=(line,), rules=(ENGINE,))

@@ -1,0 +1,99 @@
+"""Stages `judge` and `rejudge`: passages → visits → verdicts that explain themselves.
+
+The first read of a vehicle gets a provisional verdict at once. What comes later (further reads,
+other cameras' reports, payments, deadlines) marks the passage as waiting again, and the judge adds
+a new version where it now says something else. Cases come only from verdicts that are not
+provisional (`enforcement.cases`).
+"""
+
+import uuid
+from datetime import datetime
+
+from audit.access import Access, stage_batch
+from cameras.models import Site
+from core.errors import NotFound
+from enforcement.visits import carparks, roads
+from enforcement.visits.models import VerdictVersion, Visit
+from enforcement.visits.neighbours import visit_ends
+from enforcement.visits.rejudging import passages_rejudge_due
+from plates.models import Passage
+
+__all__ = ["passages_judge", "passages_rejudge_due", "verdict_renew"]
+
+
+def passages_judge(*, now: datetime, limit: int = 100) -> int:
+    """Judge up to `limit` waiting passages of roads, and as many of every waiting car park; how
+    many were judged. Several workers may do so at once."""
+    return _judge_roads(now, limit) + _judge_carparks(now, limit)
+
+
+def _judge_roads(now: datetime, limit: int) -> int:
+    with stage_batch("judge") as access:
+        passages = roads.passages_claim(limit=limit)
+        if passages:
+            roads.passages_decide(passages, access=access, now=now)
+    return len(passages)
+
+
+def _judge_carparks(now: datetime, limit: int) -> int:
+    waiting = carparks.sites_waiting()
+    done = 0
+    # sites nobody else is judging come first; one that another worker holds is waited for only
+    # when there is nothing else to do: what came after that worker looked must not be left behind
+    for wait in (False, True):
+        for site_id in waiting:
+            done += _judge_carpark(site_id, now, limit, wait=wait)
+        if done:
+            break
+    return done
+
+
+def _judge_carpark(site_id: uuid.UUID, now: datetime, limit: int, *, wait: bool) -> int:
+    with stage_batch("judge") as access:
+        if not carparks.site_lock(site_id, wait=wait):
+            return 0
+        passages = carparks.passages_waiting(site_id, limit=limit)
+        if passages:
+            carparks.passages_decide(passages[0].site, passages, access=access, now=now)
+    return len(passages)
+
+
+def verdict_renew(*, verdict_id: uuid.UUID, access: Access, now: datetime) -> VerdictVersion | None:
+    """Judge the subject of a verdict once more, by everything known now; its current version.
+
+    In the caller's transaction, which from here on holds the subject: no other worker can judge it
+    before the commit. None when the subject is no more (pairing dissolved the visit, or it is
+    forgotten). NotFound for a verdict that never was.
+    """
+    verdict = VerdictVersion.objects.filter(pk=verdict_id).select_related("site").first()
+    if verdict is None:
+        raise NotFound("not_found", "There is no such verdict.")
+    if verdict.site.kind == Site.Kind.PARKING:
+        carparks.site_lock(verdict.site_id, wait=True)
+    passages = _passages_of(verdict)
+    if not passages:
+        return None
+    if verdict.site.kind == Site.Kind.PARKING:
+        carparks.passages_decide(passages[0].site, passages, access=access, now=now)
+    else:
+        roads.passages_decide(passages, access=access, now=now)
+    return (
+        VerdictVersion.objects.filter(
+            passage_id=verdict.passage_id, visit_id=verdict.visit_id, current=True
+        )
+        .select_related("site")
+        .first()
+    )
+
+
+def _passages_of(verdict: VerdictVersion) -> list[Passage]:
+    wanted = {verdict.passage_id} if verdict.passage_id is not None else set()
+    if verdict.visit_id is not None:
+        visit = Visit.objects.filter(pk=verdict.visit_id).first()
+        wanted = visit_ends(visit) if visit is not None else set()
+    passages = Passage.objects.filter(pk__in=wanted).select_related(
+        "site", "site__organisation", "camera"
+    )
+    if verdict.site.kind != Site.Kind.PARKING:
+        passages = passages.select_for_update(no_key=True, of=("self",))
+    return list(passages.order_by("id"))
