@@ -22,7 +22,7 @@ from cameras.authentication import (
 )
 from cameras.bodies import CaptureForm, CaptureJSON, JSONBody, Submission
 from cameras.intake import Sent, optional_moment, sent
-from cameras.limits import take
+from cameras.limits import owe, take
 from cameras.models import Camera, Capture, DeviceKey
 from cameras.selectors import capture_or_404
 from cameras.services import (
@@ -62,12 +62,12 @@ class CapturesView(DeviceView):
     def post(self, request: Request) -> Response:
         """202 when stored; the batch's own answer for a batch."""
         key = cast(DeviceKey, request.auth)
-        take(f"capture:{key.pk}", 1)  # before the body is read: a flood of rubbish counts too
+        take(f"capture:{key.pk}")  # before the body is read: a flood of rubbish counts too
         submission: Any = request.data
         if not isinstance(submission, Submission):
             raise BadInput("not_an_object", "The request has no body.")
         if submission.batch:
-            take(f"capture:{key.pk}", len(submission.items) - 1)
+            owe(f"capture:{key.pk}", len(submission.items) - 1)
             return self._batch(key.camera, submission.items)
         now = timezone.now()
         one = sent(submission.items[0], camera=key.camera.slug, now=now, limits=intake_limits())
@@ -116,7 +116,7 @@ class CaptureView(DeviceView):
         """200 with its plate-free outcome, 404 for anybody else's."""
         key = device_of(request)
         if key is not None:
-            take(f"ask:{key.pk}", 1)
+            take(f"ask:{key.pk}")
         capture = capture_or_404(
             capture_id=capture_id, camera=key.camera if key else None, user=request.user
         )
@@ -147,7 +147,7 @@ class HeartbeatsView(DeviceView):
     def post(self, request: Request) -> Response:
         """200 with the server's time."""
         key = cast(DeviceKey, request.auth)
-        take(f"heartbeat:{key.pk}", 1)
+        take(f"heartbeat:{key.pk}")
         raw = request.data
         if not isinstance(raw, dict):
             raise BadInput("not_an_object", "Send a JSON object.")

@@ -21,17 +21,19 @@ log = structlog.get_logger(__name__)
 
 _TIMEOUT = 0.25
 _REST = 5.0  # seconds without asking a Redis that didn't answer, so that it slows nobody down
+_MUCH = 1_000_000_000
 _BUCKET = """
-local rate, burst, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local rate, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
+local cost, needed = tonumber(ARGV[3]), tonumber(ARGV[4])
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
 local kept = redis.call('HMGET', KEYS[1], 'tokens', 'at')
 local tokens, at = tonumber(kept[1]) or burst, tonumber(kept[2]) or now
 tokens = math.min(burst, tokens + math.max(0, now - at) * rate)
 local wait = 0
-if tokens >= cost then tokens = tokens - cost else wait = (cost - tokens) / rate end
+if tokens >= needed then tokens = tokens - cost else wait = (needed - tokens) / rate end
 redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', string.format('%.6f', now))
-redis.call('EXPIRE', KEYS[1], math.ceil(burst / rate) + 1)
+redis.call('EXPIRE', KEYS[1], math.ceil((burst - tokens) / rate) + 1)
 return tostring(wait)
 """
 _away_until = 0.0
@@ -48,25 +50,33 @@ def _bucket() -> Script:
     return client.register_script(_BUCKET)
 
 
-def take(name: str, cost: int) -> None:
-    """Take `cost` tokens out of the bucket `name`; TooMany `rate_limited` if it holds fewer.
-
-    A cost above `DEVICE_BURST` counts as a full bucket, so that it passes at all.
-    """
-    global _away_until
-    rate, burst = float(settings.DEVICE_RATE), int(settings.DEVICE_BURST)
-    if cost <= 0 or time.monotonic() < _away_until:
-        return
-    try:
-        answer = _bucket()(keys=[f"pw:rate:{name}"], args=[rate, burst, min(cost, burst)])
-    except redis.RedisError as error:
-        _away_until = time.monotonic() + _REST
-        log.warning("rate_limit_open", error=type(error).__name__)
-        return
-    wait = float(answer)
+def take(name: str) -> None:
+    """Take one token out of the bucket `name`; TooMany `rate_limited` if there is none."""
+    wait = _ask(name, cost=1, needed=1)
     if wait > 0:
         raise TooMany(
             "rate_limited",
-            f"More than {rate:g} captures per second; come back later.",
+            f"More than {settings.DEVICE_RATE:g} captures per second; come back later.",
             retry_after=wait,
         )
+
+
+def owe(name: str, cost: int) -> None:
+    """Take `cost` more tokens, into debt if need be: a batch that got in is let through whole, and
+    paid off before the next request gets in."""
+    if cost > 0:
+        _ask(name, cost=cost, needed=-_MUCH)
+
+
+def _ask(name: str, *, cost: int, needed: int) -> float:
+    """The seconds to wait until the bucket holds `needed`; 0 when `cost` was taken out of it."""
+    global _away_until
+    if time.monotonic() < _away_until:
+        return 0.0
+    arguments = [settings.DEVICE_RATE, settings.DEVICE_BURST, cost, needed]
+    try:
+        return float(_bucket()(keys=[f"pw:rate:{name}"], args=arguments))
+    except redis.RedisError as error:
+        _away_until = time.monotonic() + _REST
+        log.warning("rate_limit_open", error=type(error).__name__)
+        return 0.0
