@@ -29,7 +29,8 @@ def cost(one: str, other: str, extra: Sequence[str] = ()) -> int:
 
 
 def _alignment(a: str, b: str) -> int:
-    if abs(len(a) - len(b)) >= FAR:
+    # Most pairs are strangers, and each of these costs at least one slip a character.
+    if abs(len(a) - len(b)) >= FAR or len(set(a) - set(b)) >= FAR:
         return FAR
     while a and b and a[0] == b[0]:
         a, b = a[1:], b[1:]

@@ -138,29 +138,24 @@ class _Judged:
         self.country = country_of(stay.readings)
         self.lines: list[Looked] = []
         self.in_use: Right | None = None
-        self.ended: list[Right] = []
-        self.not_started: list[Right] = []
+        self.texts = {reading.text for reading in stay.readings}
+        self.elsewhen: list[Right] = []
         self.few: Few = excuse_few(self._available(rights), self.country)
 
     def _available(self, rights: Sequence[Right]) -> list[Match]:
         """The rights near this vehicle, in time, that no other vehicle is using."""
         available: list[Match] = []
         for right in rights:
-            if right.kind not in _PARKING:
+            if right.kind not in _PARKING or right.start == right.end:
+                continue  # an empty interval is a session called off
+            agrees = countries_agree(right.country, self.country)
+            if right.end <= self.start or (right.start >= self.end and right.start != self.start):
+                if agrees and not self.texts.isdisjoint(right.plates):
+                    self.elsewhen.append(right)
                 continue
             near = matches(self.stay.readings, right, self.rules.classes)
-            if not near:
-                continue
-            agrees = countries_agree(right.country, self.country)
-            if right.end <= self.start:
-                if near[0].exact and agrees:
-                    self.ended.append(right)
-            elif right.start >= self.end and right.start != self.start:
-                if near[0].exact and agrees:
-                    self.not_started.append(right)
-            else:
-                with_room = (match for match in near if not agrees or self._has_room(match))
-                available.extend(islice(with_room, 1))
+            with_room = (match for match in near if not agrees or self._has_room(match))
+            available.extend(islice(with_room, 1))
         return available
 
     def _has_room(self, match: Match) -> bool:
@@ -263,8 +258,10 @@ class _Judged:
         return self._at_another_time()
 
     def _at_another_time(self) -> Judgement:
-        next_one = min(self.not_started, key=precedence, default=None)
-        last_one = max(self.ended, key=_ends, default=None)
+        later = [right for right in self.elsewhen if right.start >= self.end]
+        earlier = [right for right in self.elsewhen if right.end <= self.start]
+        next_one = min(later, key=precedence, default=None)
+        last_one = max(earlier, key=_ends, default=None)
         if next_one is not None:
             self.lines.append(of_right(next_one, "begins-after", applied=False, cost=0))
         if last_one is not None:

@@ -125,6 +125,16 @@ def test_time(
     }.get(expected[0])
 
 
+def test_a_session_called_off_is_no_right() -> None:
+    off = payment("p1", "AB12CDE", "09:00", "09:00", version=2)
+    assert verdict(stay("08:50", "09:10", [P1, off])) == ("unpaid", "no-right", None)
+
+
+def test_a_vehicle_read_in_and_out_at_once_is_covered_by_a_right_that_begins_then() -> None:
+    assert verdict(stay("09:00", "09:00", [P1])) == ("paid", "payment", "p1")
+    assert verdict(stay("09:00", "09:00", [])) == ("excused", "consideration", None)
+
+
 def test_a_stay_is_measured_in_time_not_on_the_clock() -> None:
     """Clocks go forward at 01:00: a stay from 00:50 to 02:05 lasts 15 minutes."""
     visit = stay(
