@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
 from plates.models import Passage
@@ -153,3 +154,17 @@ def test_a_missing_master_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(keyring, "master", missing)
     assert key_problems() == ["no master key"]
+
+
+def test_rewrapping_moves_every_data_key_to_the_new_master_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    row = sealed_row()
+    right = keyring.master()
+    new = keyring.Keyring(77, {77: b"n" * 32, **right.keys})
+    monkeypatch.setattr(keyring, "master", lambda: new)
+    call_command("rewrap_keys")
+    only_new = keyring.Keyring(77, {77: b"n" * 32})
+    monkeypatch.setattr(keyring, "master", lambda: only_new)
+    keys.forget_cached()
+    assert open_text(row, "text") == PLATE
