@@ -21,6 +21,9 @@ from inference.syntaxes import MAX_LENGTH, MIN_LENGTH, Fit, Grammar
 
 GRAMMAR_WEIGHT: Final = 0.5
 BEAM: Final = 12
+LISTED: Final = 0.001
+"""Score from which another text is listed as a candidate: below, the reader never proposed it."""
+
 NEGLIGIBLE: Final = 2e-4
 
 # How often a reader that cannot know the position takes the one for the other. Only the order of
@@ -98,6 +101,7 @@ def decode(
         chars = tuple(round(float(score), 4) for score in np.mean(each, axis=0))
         scored.append((round(shares[text] * min(chars), 4), text, chars))
     score, text, chars = scored[0]
+    others = sorted((row for row in scored[1:] if row[0] >= LISTED), reverse=True)
     return Decoded(
         text=text,
         odds=fits[text].odds,
@@ -105,7 +109,7 @@ def decode(
         chars=chars,
         region=fits[text].region,
         in_syntax=fits[text].in_syntax,
-        candidates=tuple(Candidate(text, score) for score, text, _ in scored),
+        candidates=tuple(Candidate(text, score) for score, text, _ in [scored[0], *others]),
     )
 
 

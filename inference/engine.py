@@ -20,7 +20,7 @@ import numpy as np
 from inference import lines as rules
 from inference.decode import decode
 from inference.detector import TextDetector
-from inference.geometry import as_quad, box_of, grow
+from inference.geometry import as_quad, box_of, grow, light_share
 from inference.lines import Line
 from inference.pictures import check_picture
 from inference.recogniser import LineReader
@@ -34,6 +34,9 @@ MARGINS: Final = ((0.1, -0.05), (0.05, -0.03), (0.1, 0.05))
 taken of every line; the others where a plate is likely, for a second and third opinion."""
 
 WHOLE_MARGINS: Final = ((0.0, 0.0),)
+LIGHT_INK_BELOW: Final = 0.42
+"""`light_share` under which writing counts as light on dark; dark on light shows 0.5 to 0.7."""
+
 SURE: Final = 0.85
 """From this score on, a line is not looked at again."""
 
@@ -55,7 +58,8 @@ class Scene:
     def read(self, line: Line, margins: Sequence[tuple[float, float]]) -> Line:
         cuts = (grow(line.quad, along, across) for along, across in margins)
         more = tuple(self.recogniser.read(self.picture, cut) for cut in cuts)
-        return self.decode(replace(line, readings=line.readings + more))
+        light_ink = light_share(self.picture, line.quad) < LIGHT_INK_BELOW
+        return self.decode(replace(line, readings=line.readings + more, light_ink=light_ink))
 
     def decode(self, line: Line) -> Line:
         return replace(line, decoded=decode(line.readings, self.grammar))
@@ -225,7 +229,6 @@ class Engine:
         a hint; with `strict`, the only syntaxes considered. Raises SyntaxFileError for others."""
         self.detector = detector or TextDetector()
         self.recogniser = recogniser or LineReader()
-        self._strict = strict
         self._grammar = grammar_for(tuple(regions), strict)
 
     @property
@@ -241,18 +244,15 @@ class Engine:
         """Load both models now, by reading an empty crop. Raises ModelError."""
         self.read(np.zeros((48, 192, 3), np.uint8), kind="crop")
 
-    def read(
-        self, picture: Picture, *, kind: Kind = "frame", regions: Sequence[str] | None = None
-    ) -> Reading:
+    def read(self, picture: Picture, *, kind: Kind = "frame") -> Reading:
         """Read every plate in a BGR picture [height, width, 3].
 
-        `kind`: "frame" for a scene, "crop" for a cut around one plate. `regions`: instead of the
-        engine's own, for this picture. Raises PictureError, SyntaxFileError, ModelError.
+        `kind`: "frame" for a scene, "crop" for a cut around one plate. Raises PictureError where
+        the array is no such picture, ModelError where the models cannot be loaded.
         """
         started = time.perf_counter()
         check_picture(picture)
-        grammar = self._grammar if regions is None else grammar_for(tuple(regions), self._strict)
-        scene = Scene(picture, self.detector, self.recogniser, grammar)
+        scene = Scene(picture, self.detector, self.recogniser, self._grammar)
         for step in STEPS[kind]:
             step(scene)
         height, width = picture.shape[:2]
@@ -281,19 +281,30 @@ def _as_plate(line: Line, width: int, height: int) -> Plate:
     )
 
 
-_engines: dict[int, Engine] = {}
+_engines: dict[tuple[str, ...], Engine] = {}
+_engines_of: int | None = None
 _making = threading.Lock()
 
 
-def default_engine() -> Engine:
-    """The process's own engine, without region hints (give them to `read`).
+def engine_for(regions: Sequence[str] = ()) -> Engine:
+    """The process's own engine with these region hints; all of them share the loaded models.
 
-    Kept by process id: a child forked from a process that has one makes its own, since an
-    onnxruntime session does not survive a fork.
+    A child forked from a process that has engines makes its own, since an onnxruntime session
+    does not survive a fork. Raises SyntaxFileError for a region that cannot be one.
     """
+    global _engines_of
     with _making:
-        engine = _engines.get(os.getpid())
-        if engine is None:
+        if _engines_of != os.getpid():
             _engines.clear()
-            engine = _engines[os.getpid()] = Engine()
-        return engine
+            _engines_of = os.getpid()
+            _engines[()] = Engine()
+        plain = _engines[()]
+        wanted = tuple(sorted({region.strip().upper() for region in regions}))
+        if wanted not in _engines:
+            _engines[wanted] = Engine(wanted, detector=plain.detector, recogniser=plain.recogniser)
+        return _engines[wanted]
+
+
+def default_engine() -> Engine:
+    """The process's own engine without region hints."""
+    return engine_for(())

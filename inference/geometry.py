@@ -106,6 +106,17 @@ def rectify(picture: Picture, quad: ArrayLike, width: int, height: int) -> Pictu
     return np.asarray(cut, dtype=np.uint8)
 
 
+def light_share(picture: Picture, quad: ArrayLike) -> float:
+    """Share of the quad that is light, by Otsu's threshold, 0–1.
+
+    Writing covers less than half of its ground: well below a half, it is light on dark.
+    """
+    cut = cv2.cvtColor(rectify(picture, quad, 160, 32), cv2.COLOR_BGR2GRAY)
+    inner = np.asarray(cut, dtype=np.uint8)[4:-4]  # the rim belongs to the plate's frame
+    _, light = cv2.threshold(inner, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    return float(np.mean(light))
+
+
 def overlap(first: ArrayLike, second: ArrayLike) -> float:
     """Area shared by two quads over the area of the smaller one, 0–1."""
     a, b = np.asarray(first, dtype=np.float32), np.asarray(second, dtype=np.float32)

@@ -36,6 +36,10 @@ TWO_ROWS: Final = 1.0
 """Taken off the likeness of two rows read as one plate: two lines of writing, one above the other,
 are met more often than plates in two rows, and many pairs fit some syntax by chance."""
 
+LIGHT_INK: Final = 2.0
+"""Taken off the likeness of light writing on a dark ground: nearly all plates are printed dark on
+light, lettering on vehicles and text laid over a picture often the other way round."""
+
 MAX_LINES: Final = 14
 """Lines read in one picture; each takes about 8 ms."""
 
@@ -50,6 +54,7 @@ class Line:
     quad: Corners
     score: float
     rows: int = 1
+    light_ink: bool = False
     readings: tuple[Emissions, ...] = ()
     decoded: Decoded | None = None
 
@@ -136,6 +141,7 @@ def stacked(top: Line, bottom: Line) -> Line:
         quad=enclose(top.quad, bottom.quad),
         score=min(top.score, bottom.score),
         rows=2,
+        light_ink=top.light_ink or bottom.light_ink,
         readings=tuple(
             np.concatenate([above, blank, below])
             for above, below in zip(top.readings, bottom.readings, strict=False)
@@ -146,20 +152,21 @@ def stacked(top: Line, bottom: Line) -> Line:
 def likeness(line: Line) -> float:
     """How much a read line is like a plate rather than other writing; more is likelier.
 
-    Four facts, kept simple on purpose: the text's odds under the grammar, capped so that a rare
-    format does not outdo a clear reading; the reader's score; the detector's score; and the size,
-    as the plate a camera is aimed at is seldom the smallest. The weights are round numbers from a
-    broad plateau on the bench (any within a factor of two rank the same).
+    A few facts, kept simple on purpose: the text's odds under the grammar, capped for each row so
+    that a rare format does not outdo a clear reading; the reader's score; the detector's score; the
+    size, as the plate a camera is aimed at is seldom the smallest; rows; and the ink. The weights
+    are round numbers from a broad plateau on the bench (within a factor of two they rank alike).
     """
     read = line.decoded
     if read is None:
         return -math.inf
     return (
-        min(read.odds, 4.0)
+        min(read.odds, 4.0 * line.rows)
         + 3.0 * math.log(max(read.score, 1e-4))
         + 2.0 * math.log(max(line.score, 1e-4))
         + 0.5 * math.log(max(line.size[1] / line.rows, 1.0))
         - TWO_ROWS * (line.rows - 1)
+        - LIGHT_INK * line.light_ink
     )
 
 

@@ -36,6 +36,7 @@ FREE_SHARE: Final = 0.02
 FREE_LENGTHS: Final = range(4, 9)
 _ODD_LENGTH_SHARE: Final = 0.0005
 
+_CODE = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 _TOKEN = re.compile(r"(\[[A-Z0-9-]+\]|[L9X])(?:\{(\d+)(?:,(\d+))?\})?")
 
 
@@ -110,19 +111,19 @@ class Book:
         return math.sqrt(country) * syntax.vehicles / country
 
     def codes(self, regions: Iterable[str]) -> frozenset[str]:
-        """Codes and groups, any case → codes. "US" stands for all its states.
+        """Codes and groups, any case → codes with syntaxes. "US" stands for all its states.
 
-        Raises SyntaxFileError for a name that is neither.
+        A well-formed code of a place whose syntax is not listed gives nothing: no hint. Raises
+        SyntaxFileError for what can be no code.
         """
         known = {syntax.code for syntax in self.syntaxes}
         chosen: set[str] = set()
         for region in (name.strip().upper() for name in regions):
-            named = self.groups.get(region) or {
+            if not _CODE.fullmatch(region) and region not in self.groups:
+                raise SyntaxFileError(f"Region {region!r} is neither an ISO 3166 code nor a group.")
+            chosen |= self.groups.get(region) or {
                 code for code in known if code == region or code.startswith(f"{region}-")
             }
-            if not named:
-                raise SyntaxFileError(f"Region {region!r} is neither a code nor a group listed.")
-            chosen |= named
         return frozenset(chosen)
 
 
@@ -269,7 +270,7 @@ class Grammar:
         return Fit(bonus=bonus, odds=odds, region=self.region(shares), allowed=allowed)
 
     @staticmethod
-    def region(shares: dict[str, float], *, least: float = 0.7) -> str | None:
+    def region(shares: dict[str, float], *, least: float = 0.8) -> str | None:
         """The place that holds at least this share of the probability, the state before the
         country; None where the text could as well come from elsewhere."""
         total = sum(shares.values())

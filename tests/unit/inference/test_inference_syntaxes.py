@@ -1,0 +1,145 @@
+"""The syntaxes file holds what it claims, and the grammar made from it behaves."""
+
+import pytest
+
+from inference.results import ALPHABET
+from inference.syntaxes import (
+    MAX_LENGTH,
+    MIN_LENGTH,
+    Grammar,
+    Syntax,
+    SyntaxFileError,
+    expand,
+    grammar_for,
+    load_book,
+)
+
+BOOK = load_book()
+
+
+def test_the_book_covers_the_places_promised() -> None:
+    codes = {syntax.code for syntax in BOOK.syntaxes}
+    assert len({syntax.country for syntax in BOOK.syntaxes}) >= 40
+    assert len(BOOK.codes(["EU"])) == 27
+    assert BOOK.codes(["EU"]) <= codes
+    assert BOOK.codes(["EUROPE"]) <= codes
+    assert len(BOOK.codes(["US"])) == 51
+
+
+def test_no_place_is_listed_twice() -> None:
+    codes = [syntax.code for syntax in BOOK.syntaxes]
+    assert len(codes) == len(set(codes))
+
+
+@pytest.mark.parametrize("syntax", BOOK.syntaxes, ids=lambda syntax: syntax.code)
+def test_each_syntax_is_sound_and_its_examples_fit(syntax: Syntax) -> None:
+    assert syntax.examples
+    assert all(syntax.fits(example) for example in syntax.examples)
+    assert all(MIN_LENGTH <= len(pattern) <= MAX_LENGTH for pattern in syntax.patterns)
+    assert all(allowed for pattern in syntax.patterns for allowed in pattern)
+    assert len(syntax.patterns) == len(set(syntax.patterns))
+    assert 0 < syntax.vehicles < 400
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "fits"),
+    [
+        ("BR", "ABC1234", True),
+        ("BR", "ABC1D23", True),
+        ("BR", "ABCD123", False),
+        ("CZ", "1A23456", True),
+        ("CZ", "1AB2345", True),
+        ("CZ", "1O23456", False),  # Czech plates use no O: it would be a zero
+        ("DE", "BMX1234", True),
+        ("DE", "B1", False),
+        ("ES", "1234BCD", True),
+        ("ES", "1234ABC", False),  # no vowels
+        ("FR", "AB123CD", True),
+        ("FR", "AO123CD", False),  # no I, O, U
+        ("GB", "AB12CDE", True),
+        ("GB", "A8B2CDE", False),
+        ("US-CA", "7ABC123", True),
+        ("US-CA", "0ABC123", False),
+        ("US-MO", "AB1C2D", True),
+        ("SK", "BA123CD", True),
+        ("IT", "AB123CD", True),
+        ("IT", "AI123CD", False),
+    ],
+)
+def test_known_plates(code: str, text: str, fits: bool) -> None:
+    (syntax,) = [syntax for syntax in BOOK.syntaxes if syntax.code == code]
+    assert syntax.fits(text) is fits
+
+
+def test_expand_multiplies_repeats_out() -> None:
+    patterns = expand("[AB]L{1,2}9", frozenset("XY"))
+    assert [len(pattern) for pattern in patterns] == [3, 4]
+    assert patterns[1] == (
+        frozenset("AB"),
+        frozenset("XY"),
+        frozenset("XY"),
+        frozenset(ALPHABET[26:]),
+    )
+
+
+@pytest.mark.parametrize("notation", ["L9?", "(AB)", "l9", "L{x}", "[]9"])
+def test_expand_refuses_what_it_cannot_read(notation: str) -> None:
+    with pytest.raises(SyntaxFileError):
+        expand(notation)
+
+
+@pytest.mark.parametrize("region", ["Germany", "", "D", "E U", "US-CALI"])
+def test_a_region_that_can_be_no_code_is_refused(region: str) -> None:
+    with pytest.raises(SyntaxFileError):
+        Grammar([region])
+
+
+def test_a_place_without_syntaxes_gives_no_hint() -> None:
+    assert BOOK.codes(["JP"]) == frozenset()
+    assert Grammar(["JP"]).fit("ABC1234") == grammar_for().fit("ABC1234")
+
+
+def test_following_a_text_agrees_with_the_syntaxes() -> None:
+    grammar = Grammar(["BR"], strict=True)
+    assert len(grammar.fitting("ABC1234")) == 1
+    assert grammar.fitting("ABC12345") == []
+    assert grammar.fitting("1234ABC") == []
+    assert grammar.follow(grammar.every, 0, "7") == 0
+    assert grammar.follow(grammar.every, MAX_LENGTH, "A") == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "regions", "region"),
+    [
+        ("1A23456", ("CZ",), "CZ"),
+        ("ABC1234", ("BR",), "BR"),
+        ("ABC1234", (), None),  # Brazil, Greece, half of the United States
+        ("7ABC123", ("US",), "US-CA"),
+        ("ABC1234", ("US",), "US"),  # some state or other
+        ("AB1C2D", (), "US-MO"),
+        ("QQQQ", (), None),
+    ],
+)
+def test_region_is_named_only_where_it_is_clear(
+    text: str, regions: tuple[str, ...], region: str | None
+) -> None:
+    assert grammar_for(regions).fit(text).region == region
+
+
+def test_strict_regions_leave_no_other_syntax() -> None:
+    assert grammar_for(("BR",), strict=True).fit("1A23456").region is None
+    assert not grammar_for(("BR",), strict=True).fit("1A23456").in_syntax
+    assert grammar_for(("BR",)).fit("1A23456").in_syntax
+
+
+@pytest.mark.parametrize("other", ["CALIFORNIA", "SPORT", "20140430", "0800123456"])
+def test_words_dates_and_numbers_are_less_like_plates_than_plates_are(other: str) -> None:
+    grammar = grammar_for()
+    for plate in ("ABC1234", "RK708AI", "AB12CDE", "AB1C2D", "4B21875"):
+        assert grammar.fit(plate).odds > grammar.fit(other).odds + 1
+
+
+def test_a_hint_raises_the_odds_of_its_own_plates_only() -> None:
+    plain, hinted = grammar_for(), grammar_for(("US-MO",))
+    assert hinted.fit("AB1C2D").odds > plain.fit("AB1C2D").odds + 1
+    assert hinted.fit("AB12CDE").odds < plain.fit("AB12CDE").odds
