@@ -40,7 +40,7 @@ def gate(*roles: str) -> Callable[[View[P]], Gated[P]]:
     """Let in who is logged in and has one of `roles` at some site (any role: none named)."""
 
     def decorate(view: View[P]) -> Gated[P]:
-        def wrapper(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def wrapper(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             response = _answer(view, roles, request, *args, **kwargs)
             # a plate or a picture must not lie in a browser's cache, nor in a proxy's
             patch_cache_control(response, no_store=True, private=True)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboard.views import alerts, audit, cameras, feed, health, overview, purpose, reads
+from dashboard.views import alerts, audit, cameras, cases, feed, health, overview, purpose, reads
 from dashboard.views import search as searching
 
 urlpatterns = [
@@ -23,6 +23,22 @@ urlpatterns = [
         name="read_picture",
     ),
     path("reads/<uuid:read_id>/crop/", reads.read_picture, {"which": "crop"}, name="read_crop"),
+    path("cases/", cases.cases, name="cases"),
+    path("cases/<uuid:case_id>/", cases.cases_case, name="cases_case"),
+    path("cases/<uuid:case_id>/open/", cases.cases_open, name="cases_open"),
+    path("cases/<uuid:case_id>/decide/", cases.cases_decide, name="cases_decide"),
+    path(
+        "cases/<uuid:case_id>/evidence/<uuid:evidence_id>/picture/",
+        cases.cases_evidence,
+        {"which": "picture"},
+        name="cases_picture",
+    ),
+    path(
+        "cases/<uuid:case_id>/evidence/<uuid:evidence_id>/crop/",
+        cases.cases_evidence,
+        {"which": "crop"},
+        name="cases_crop",
+    ),
     path("alerts/", alerts.alerts, name="alerts"),
     path("alerts/rows/", alerts.alerts_rows, name="alerts_rows"),
     path(

@@ -5,9 +5,11 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 
 from cameras.access import OPERATE, SEE, sites_of
 from dashboard.gates import OperatorRequest, gate
+from dashboard.purposes import shift
 from dashboard.selectors import reads_by_ids, rows_of
 from plates.selectors import reads_latest
 
@@ -39,7 +41,7 @@ def feed(request: OperatorRequest) -> HttpResponse:
     context = narrow(request)
     operated = sites_of(request.user, *OPERATE)
     context["rows"] = rows_of(reads_latest(request.sites, MOST), operated)
-    context["most"] = MOST
+    context |= {"most": MOST, "auto": shift(request, timezone.now()) is not None}
     return render(request, "dashboard/feed.html", context)
 
 
@@ -53,7 +55,8 @@ def feed_reads(request: OperatorRequest) -> HttpResponse:
     else:
         reads = reads_by_ids(ids_of(request), request.sites)
     rows = rows_of(reads, sites_of(request.user, *OPERATE))
-    return render(request, "dashboard/feed_rows.html", {"rows": rows, "fresh": True})
+    auto = shift(request, timezone.now()) is not None
+    return render(request, "dashboard/feed_rows.html", {"rows": rows, "fresh": True, "auto": auto})
 
 
 @gate(*SEE)

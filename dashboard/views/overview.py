@@ -8,6 +8,7 @@ from django.utils import timezone
 from cameras.access import OPERATE, SEE, sites_of
 from dashboard.figures import figures
 from dashboard.gates import OperatorRequest, gate
+from dashboard.purposes import shift
 from dashboard.selectors import rows_of
 from plates.selectors import reads_latest
 
@@ -20,8 +21,10 @@ def overview(request: OperatorRequest) -> HttpResponse:
     sites = sites_of(request.user, *SEE)
     if not request.user.is_superuser and not sites.exists():
         return HttpResponseRedirect(reverse("audit"))
+    now = timezone.now()
     context = {
-        "figures": figures(sites, timezone.now()),
+        "figures": figures(sites, now),
+        "auto": shift(request, now) is not None,
         "rows": rows_of(reads_latest(sites, _LATEST), sites_of(request.user, *OPERATE)),
         "most": _LATEST,
     }
