@@ -54,7 +54,7 @@ def forget(*, now: datetime, dry_run: bool = False) -> list[Line]:
             continue
         keep = selection.keep_of(site)
         if not dry_run:
-            passages_reclass(keep, now=now)
+            lines.append(passages_reclass(keep, now=now))
         for data_class in (
             DataClass.COMPLIANT,
             DataClass.UNMATCHED,
@@ -72,12 +72,13 @@ def forget(*, now: datetime, dry_run: bool = False) -> list[Line]:
     return lines
 
 
-def passages_reclass(keep: selection.Keep, *, now: datetime) -> int:
-    """Seal passages anew under the class they belong to now; how many changed.
+def passages_reclass(keep: selection.Keep, *, now: datetime) -> Line:
+    """Seal passages anew under the class they belong to now.
 
-    A class that is not kept at all is not worth sealing for: its passages go at once.
+    A class that is not kept at all is not worth sealing for: its passages go at once. What went so
+    is the line returned.
     """
-    changed = 0
+    line = Line(keep.site, DataClass.COMPLIANT)
     for chunk in selection.chunks(selection.to_reclass(keep)):
         facts = selection.facts_of(chunk)
         gone: list[uuid.UUID] = []
@@ -88,19 +89,18 @@ def passages_reclass(keep: selection.Keep, *, now: datetime) -> int:
             if data_class == DataClass.COMPLIANT and keep.minutes[data_class] == 0:
                 gone.append(passage.pk)
             else:
-                changed += _reclass(passage, data_class, now)
+                _reclass(passage, data_class, now)
         if gone:
-            counts = passages_erase(gone, site=keep.site, now=now)
-            _report([Line(keep.site, DataClass.COMPLIANT, counts)], now)
-    return changed
+            line.counts += passages_erase(gone, site=keep.site, now=now)
+    return line
 
 
-def _reclass(passage: Passage, data_class: str, now: datetime) -> int:
+def _reclass(passage: Passage, data_class: str, now: datetime) -> None:
     scope = str(passage.site_id)
     with transaction.atomic():
         row = Passage.objects.select_for_update().filter(pk=passage.pk).first()
         if row is None or row.revision != passage.revision:
-            return 0
+            return  # it moved on meanwhile: the next run looks again
         names = reseal(row, file_fields=(), scope=scope, data_class=data_class, now=now)
         row.class_since = now
         row.save(update_fields=[*names, "class_since"])
@@ -118,7 +118,6 @@ def _reclass(passage: Passage, data_class: str, now: datetime) -> int:
                 now=now,
             )
             capture.save(update_fields=names)
-    return 1
 
 
 def _passages(keep: selection.Keep, data_class: str, now: datetime, dry_run: bool) -> Line:
