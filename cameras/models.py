@@ -203,7 +203,7 @@ class Heartbeat(models.Model):
     through = models.DateTimeField(null=True)
     queue_depth = models.PositiveIntegerField(null=True)
     clock_skew_seconds = models.FloatField(null=True)
-    detail = models.JSONField(default=dict)  # fps, temperature, versions, …: numbers and short words
+    detail = models.JSONField(default=dict)  # see values.DETAIL: numbers and known words
 
     def __str__(self) -> str:
         return f"{self.camera_id} {self.received_at:%H:%M:%S}"
@@ -238,7 +238,7 @@ class Capture(SealedRow):
     content_digest = models.BinaryField(max_length=32)  # keyed digest of all that was sent
     captured_at = models.DateTimeField()
     received_at = models.DateTimeField()
-    quarantined = models.BooleanField(default=False)  # the clock was ahead: visible, not enforceable
+    quarantined = models.BooleanField(default=False)  # clock ahead: visible, not enforceable
     latitude = models.FloatField(null=True)
     longitude = models.FloatField(null=True)
     heading = models.FloatField(null=True)

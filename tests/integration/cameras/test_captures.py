@@ -16,6 +16,7 @@ from audit.access import Access
 from cameras.models import Camera, Capture, SiteRole
 from core.models import User
 from tests.integration.cameras.conftest import CAPTURES, Device, ago, make_site, picture
+from vault import keyring
 from vault.models import DoomedFile
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
@@ -161,6 +162,20 @@ def test_sequence_and_event_id_do_not_meet(device: Device) -> None:
     assert (
         device.json({**body, "event_id": "5"}).json() != device.json({**body, "sequence": 5}).json()
     )
+
+
+def test_a_repeat_is_known_after_the_index_key_was_rotated(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = {"picture": picture(), "captured_at": ago(seconds=8), "event_id": "e-1"}
+    first = device.form(**fields)
+    ring = keyring.index()
+    rotated = keyring.Keyring(200, {200: b"r" * 32, **ring.keys})
+    monkeypatch.setattr(keyring, "index", lambda: rotated)
+    again = device.form(**fields)
+    assert (again.status_code, again.json()) == (202, first.json())
+    assert device.form(**fields, heading=1).status_code == 409
+    assert Capture.objects.count() == 1
 
 
 @pytest.mark.django_db(databases=["default", "keys"], transaction=True)
