@@ -7,7 +7,13 @@ from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiResponse,
+    PolymorphicProxySerializer,
+    extend_schema,
+)
+from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -59,6 +65,45 @@ class IsProvider(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         """True with a key."""
         return isinstance(request.auth, ProviderKey)
+
+
+class DeliveredRight(serializers.Serializer[Any]):
+    """One version of a right. Which fields are needed depends on its kind."""
+
+    # for the OpenAPI schema only: `intake.right_input` is what reads a body
+
+    kind = serializers.ChoiceField(choices=Right.Kind.values)
+    id = serializers.CharField(max_length=200, help_text="Yours.")
+    version = serializers.IntegerField(min_value=0, default=1)
+    plate = serializers.CharField(required=False)
+    plates = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Of a permit or an exemption."
+    )
+    country = serializers.CharField(required=False, help_text="ISO 3166 alpha-2; none fits any.")
+    site = serializers.SlugField(required=False, help_text="Needed for payments.")
+    product = serializers.CharField(required=False, help_text="Of a vignette, as in its scheme.")
+    scheme = serializers.CharField(required=False, help_text="Of a vignette: CZ, SK, AT, HU, …")
+    category = serializers.CharField(required=False, default="car", help_text="Of a vignette.")
+    scope = serializers.CharField(required=False, help_text="Of a vignette for a part only.")
+    first_day = serializers.DateField(required=False, help_text="Of a vignette.")
+    year = serializers.IntegerField(required=False, help_text="Of an annual vignette (AT, HU).")
+    bought_at = serializers.DateTimeField(required=False, help_text="Of a vignette; default now.")
+    max_present = serializers.IntegerField(required=False, help_text="Of a shared permit.")
+    reason = serializers.CharField(required=False, help_text="Of an exemption.")
+    day = serializers.DateField(required=False, help_text="Of a zone payment.")
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """`from` and `to` can't be attributes: one is a keyword."""
+        fields = super().get_fields()
+        for name in ("from", "to"):
+            fields[name] = serializers.DateTimeField(required=False, help_text="With its offset.")
+        return fields
+
+
+class DeliveredRights(serializers.Serializer[Any]):
+    """A batch of rights, each stored or refused by itself."""
+
+    items = DeliveredRight(many=True)
 
 
 _ERROR = OpenApiResponse(OpenApiTypes.OBJECT, '`{"error": {"code", "sentence", "field"}}`')
@@ -140,7 +185,9 @@ class RightsView(RightsGate):
         description="A right has your own `id` and a `version` (default 1): deliver it again with "
         "a higher version to change it. A repeat is answered like the first. A batch is "
         f'`{{"items": […]}}` of at most {MOST_ITEMS}; each item is stored or refused by itself.',
-        request=OpenApiTypes.OBJECT,
+        request=PolymorphicProxySerializer(
+            "RightOrRights", [DeliveredRight, DeliveredRights], resource_type_field_name=None
+        ),
         examples=_EXAMPLES,
         responses={
             200: OpenApiResponse(OpenApiTypes.OBJECT, "Known already: `{id, status, url}`."),

@@ -227,15 +227,9 @@ def _permit(row: Row, site: Site | None, state_of: str) -> RightInput:
         product=text_of(row.cell("Category"), "Category", 20),
         max_present=whole_of(row.cell("MaxPresent"), "MaxPresent", 32_000) or None,
     )
-    return _checked(right, {"to": "ExpiryDate"})
-
-
-def _checked(right: RightInput, columns: dict[str, str]) -> RightInput:
-    """The right, if it fits its kind; errors name the column."""
-    try:
-        return checked(right)
-    except BadInput as error:
-        raise _in_column(error, columns) from None
+    if right.start is not None and right.end is not None and right.end <= right.start:
+        raise BadInput("ends_before_start", "It ends before it starts.", field="ExpiryDate")
+    return checked(right)
 
 
 def _in_column(error: BadInput, columns: dict[str, str]) -> BadInput:
