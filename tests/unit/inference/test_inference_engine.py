@@ -269,7 +269,7 @@ def test_cli_without_anything_to_read(tmp_path: Path, capsys: pytest.CaptureFixt
     assert run_cli(capsys, "--regions", "nowhere", str(tmp_path)) == (2, [])
 
 
-def test_a_dozen_bench_pictures_per_region_are_read() -> None:
+def test_some_bench_pictures_of_each_region_are_read() -> None:
     """A guard against a broken pipeline, not the measurement: that is benchmarks' business."""
     data = Path(os.environ.get("PLATEWARDEN_DATA", ROOT.parent / "shared" / "data"))
     if not (data / "bench" / "truth.jsonl").is_file():
@@ -279,7 +279,7 @@ def test_a_dozen_bench_pictures_per_region_are_read() -> None:
     for line in (data / "bench" / "truth.jsonl").read_text().splitlines():
         truth = json.loads(line)
         region = truth["region"]
-        if taken.get(region, 0) == 12:
+        if taken.get(region, 0) == 6:
             continue
         taken[region] = taken.get(region, 0) + 1
         picture = decode_picture((data / "bench" / truth["file"]).read_bytes())
@@ -287,4 +287,4 @@ def test_a_dozen_bench_pictures_per_region_are_read() -> None:
         right = bool(plates) and plates[0].text == truth["plates"][0]["text"]
         wrong[region] = wrong.get(region, 0) + (not right)
     assert taken.keys() == {"us", "eu", "br"}
-    assert all(count <= 4 for count in wrong.values()), wrong
+    assert all(count <= 2 for count in wrong.values()), wrong
