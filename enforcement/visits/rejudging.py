@@ -64,7 +64,7 @@ def passages_rejudge_due(*, now: datetime) -> int:
     with stage_batch("rejudge") as access:
         with connection.cursor() as cursor:
             cursor.execute(_MARK_DUE, [now])
-            marked += cursor.rowcount
+            marked += int(cursor.rowcount)
         touches = list(
             RightTouch.objects.select_for_update(skip_locked=True, of=("self",))
             .select_related("right", "right__site", "right__provider")

@@ -1,0 +1,80 @@
+"""What a case keeps: texts, pictures and crops, sealed anew under the class of cases."""
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+
+from audit.access import Access
+from cameras.models import Capture
+from enforcement.cases.models import Case, Evidence
+from plates.models import Passage, PlateRead
+from vault.models import DataClass
+from vault.sealing import assign_key, seal_file, seal_text
+
+_MOST_READS = 3
+
+
+def evidence_copy(
+    case: Case, passages: Iterable[Passage], *, access: Access, now: datetime
+) -> list[Evidence]:
+    """Keep the first, the best and the last read of each passage for `case`; the rows made.
+
+    A picture that is gone already is left out. Repeating it keeps nothing twice.
+    """
+    by_id = {passage.pk: passage for passage in passages}
+    reads: dict[uuid.UUID, list[PlateRead]] = {pk: [] for pk in by_id}
+    found = PlateRead.objects.filter(passage_id__in=list(by_id)).select_related("camera__site")
+    for read in found.order_by("captured_at", "id"):
+        if read.passage_id is not None:
+            reads[read.passage_id].append(read)
+    kept = {evidence.capture_id for evidence in case.evidence.all()}
+    chosen: dict[uuid.UUID, PlateRead] = {}
+    for pk, of_passage in reads.items():
+        for read in _telling(of_passage, by_id[pk]):
+            if read.capture_id not in kept:
+                chosen.setdefault(read.capture_id, read)
+    captures = Capture.objects.in_bulk(list(chosen))
+    rows = [
+        _sealed(case, read, captures.get(capture_id), access, now)
+        for capture_id, read in chosen.items()
+    ]
+    Evidence.objects.bulk_create(rows)
+    return rows
+
+
+def _telling(reads: list[PlateRead], passage: Passage) -> list[PlateRead]:
+    if not reads:
+        return []
+    best = next((read for read in reads if read.pk == passage.best_read_id), reads[0])
+    return list({read.pk: read for read in (reads[0], best, reads[-1])}.values())[:_MOST_READS]
+
+
+def _sealed(
+    case: Case, read: PlateRead, capture: Capture | None, access: Access, now: datetime
+) -> Evidence:
+    evidence = Evidence(
+        case=case,
+        role=read.camera.role,
+        camera_name=str(read.camera),
+        captured_at=read.captured_at,
+        received_at=read.received_at,
+        score=read.score,
+        char_scores=list(read.char_scores),
+        quad=read.quad,
+        models_used=read.models_used,
+        picture_sha256=capture.picture_sha256 if capture is not None else None,
+        capture_id=read.capture_id,
+        token_exact=read.token_exact,
+    )
+    assign_key(evidence, scope=str(case.site_id), data_class=DataClass.CASE, now=now)
+    seal_text(evidence, {"text": access.text(read)})
+    for name, sources in (("picture", (capture,)), ("crop", (read, capture))):
+        source = next((one for one in sources if one is not None and getattr(one, name)), None)
+        if source is None:
+            continue
+        try:
+            data = access.file(source, name)
+        except FileNotFoundError:
+            continue
+        seal_file(evidence, name, data, now=now)
+    return evidence

@@ -1,0 +1,283 @@
+"""Stage `act`: verdicts that ask for a case get one, and cases whose verdict turned are closed.
+And what people decide about cases.
+
+The judge leaves a mark (`VerdictVersion.act_due`) wherever a case may have to be opened or closed;
+the mark is cleared in the transaction that did it, so a lost doorbell or a killed worker loses
+nothing and nothing happens twice.
+"""
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+from django.db import DatabaseError, connection, transaction
+
+from audit.access import Access, stage_batch
+from audit.services import record
+from cameras.access import person_actor
+from core.errors import Conflict, NotFound
+from core.live import announce
+from core.models import User
+from enforcement.cases import reasons
+from enforcement.cases.evidence import evidence_copy
+from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case, CaseEvent
+from enforcement.cases.subjects import CaseSubject, asks, subject_of
+from enforcement.rights import freetext
+from enforcement.rights.outcomes import Verdict
+from enforcement.visits.models import VerdictVersion
+from enforcement.visits.services import verdict_renew
+from vault.models import DataClass
+from vault.sealing import assign_key, seal_text
+
+JUDGE = "judge"
+VISIT_CHANGED = "visit-changed"
+"""Why a case closes whose visit is no more: a late read paired its passages differently."""
+
+_MOST_NOTE = 500
+
+log = structlog.get_logger(__name__)
+
+
+# --- the stage -----------------------------------------------------------------------------------
+
+
+def cases_act(*, now: datetime, limit: int = 50) -> int:
+    """Open, change and close cases as the judge's verdicts ask; how many verdicts were seen to.
+
+    One that fails is logged, keeps its mark and holds up no other.
+    """
+    due = VerdictVersion.objects.filter(act_due=True).order_by("decided_at", "pk")
+    done = 0
+    for verdict_id in list(due.values_list("pk", flat=True)[:1000]):
+        try:
+            done += _act_on(verdict_id, now)
+        except DatabaseError:
+            raise
+        except Exception:
+            log.exception("case_act_failed", verdict=str(verdict_id))
+        if done >= limit:
+            break
+    return done
+
+
+def _act_on(verdict_id: uuid.UUID, now: datetime) -> int:
+    with stage_batch("act") as access:
+        # the last look: from here on no judge can change the subject before this commits
+        current = verdict_renew(verdict_id=verdict_id, access=access, now=now)
+        verdict = VerdictVersion.objects.select_related("site").get(pk=verdict_id)
+        if current is None and verdict.current:
+            # what it speaks of was forgotten: there is nothing a case could show
+            VerdictVersion.objects.filter(pk=verdict_id).update(act_due=False)
+            return 1
+        said = current or verdict
+        subject = subject_of(said)
+        live = (
+            Case.objects.select_for_update()
+            .exclude(state__in=CLOSED_STATES)
+            .filter(subject_key=subject.key)
+            .first()
+        )
+        if current is not None and asks(current):
+            if live is not None:
+                _update(live, current, subject, access, now)
+            elif not _decided_before(subject):
+                _open(current, subject, access, now)
+        elif live is not None and (current is None or not current.provisional):
+            _turned(live, current, now)
+        seen_to = [verdict_id] if current is None else [verdict_id, current.pk]
+        VerdictVersion.objects.filter(pk__in=seen_to).update(act_due=False)
+    return 1
+
+
+def _decided_before(subject: CaseSubject) -> bool:
+    """A person has dismissed it, or it went its way to the end: it is not raised again."""
+    return (
+        Case.objects.filter(subject_key=subject.key, state__in=CLOSED_STATES)
+        .exclude(state=Case.State.CLOSED)
+        .exists()
+    )
+
+
+def _state_for(verdict: VerdictVersion) -> str:
+    review = verdict.verdict == Verdict.REVIEW
+    return Case.State.REVIEW if review else Case.State.CANDIDATE
+
+
+def _number(now: datetime) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('cases_number_seq')")
+        return f"{now.year}-{cursor.fetchone()[0]:06d}"
+
+
+def _open(verdict: VerdictVersion, subject: CaseSubject, access: Access, now: datetime) -> None:
+    first = subject.passages[0]
+    case = Case(
+        number=_number(now),
+        site=verdict.site,
+        subject_key=subject.key,
+        passage_ids=[str(passage.pk) for passage in subject.passages],
+        visit_id=verdict.visit_id,
+        state=_state_for(verdict),
+        verdict=verdict.verdict,
+        reason=verdict.reason or "",
+        verdict_id=verdict.pk,
+        overstay_minutes=verdict.overstay_minutes,
+        explanation=verdict.explanation,
+        seen_from=min(passage.first_at for passage in subject.passages),
+        seen_to=max(passage.first_at for passage in subject.passages),
+        token_exact=first.token_exact,
+        country=first.country,
+        confidence=min(passage.confidence for passage in subject.passages),
+        opened_at=now,
+    )
+    assign_key(case, scope=str(verdict.site_id), data_class=DataClass.CASE, now=now)
+    seal_text(case, {"text": access.text(first)})
+    case.save(force_insert=True)
+    evidence_copy(case, subject.passages, access=access, now=now)
+    _note(case, "", JUDGE, case.reason, "", now)
+
+
+def _update(
+    case: Case, verdict: VerdictVersion, subject: CaseSubject, access: Access, now: datetime
+) -> None:
+    """While nobody has decided, a case says what its verdict says now. A further read of a zone's
+    day joins the day's case, and speaks for it only where it is the surer one."""
+    if case.state not in OPEN_STATES:
+        return
+    new = [one for one in subject.passages if str(one.pk) not in case.passage_ids]
+    if case.verdict_id == verdict.pk and not new:
+        return
+    before = case.state
+    graver = before == Case.State.REVIEW and _state_for(verdict) == Case.State.CANDIDATE
+    replaced = not VerdictVersion.objects.filter(pk=case.verdict_id, current=True).exists()
+    if graver or replaced:
+        case.state = _state_for(verdict)
+        case.verdict, case.reason = verdict.verdict, verdict.reason or ""
+        case.overstay_minutes = verdict.overstay_minutes
+        case.explanation = verdict.explanation
+        case.verdict_id = verdict.pk
+    case.passage_ids = [*case.passage_ids, *(str(one.pk) for one in new)]
+    case.seen_from = min([case.seen_from, *(one.first_at for one in new)])
+    case.seen_to = max([case.seen_to, *(one.first_at for one in new)])
+    case.save()
+    evidence_copy(case, new, access=access, now=now)
+    if case.state != before:
+        _note(case, before, JUDGE, case.reason, "", now)
+    else:
+        announce("case", case.pk, case.site_id)
+
+
+def _turned(case: Case, current: VerdictVersion | None, now: datetime) -> None:
+    """The verdict asks for no case any more: close it, or tell whoever has confirmed it."""
+    others = VerdictVersion.objects.filter(
+        passage_id__in=case.passage_ids, current=True
+    ).select_related("site")
+    if any(asks(other) for other in others):
+        return
+    reason = (current.reason if current is not None else VISIT_CHANGED) or ""
+    before = case.state
+    if before in OPEN_STATES:
+        case.state = Case.State.CLOSED
+        case.closed_at = now
+        case.decision_reason = reason
+        case.save(update_fields=["state", "closed_at", "decision_reason"])
+    _note(case, before, JUDGE, reason, "", now)
+
+
+def _note(case: Case, before: str, actor: str, reason: str, note: str, now: datetime) -> None:
+    CaseEvent.objects.create(
+        case=case,
+        at=now,
+        from_state=before,
+        to_state=case.state,
+        actor=actor,
+        reason=reason,
+        note=note,
+    )
+    announce("case", case.pk, case.site_id)
+
+
+# --- people --------------------------------------------------------------------------------------
+
+
+def case_confirm(
+    *, case_id: uuid.UUID, user: User, reason: str, note: str = "", now: datetime
+) -> Case:
+    """A person confirms: a notice may go out. `reason` is of `reasons.CONFIRM`.
+
+    The caller has checked that `user` may act at the site. Conflict `case_decided` when somebody,
+    or the judge, was quicker; Conflict `verdict_turned` when the verdict no longer asks for it.
+    """
+    reason = reasons.checked(reasons.CONFIRM, reason)
+    return _decide(case_id, user, Case.State.CONFIRMED, reason, note, now, _still_asked_for)
+
+
+def case_dismiss(
+    *, case_id: uuid.UUID, user: User, reason: str, note: str = "", now: datetime
+) -> Case:
+    """A person dismisses: it is never proposed again. `reason` is of `reasons.DISMISS`.
+
+    The caller has checked that `user` may act at the site. Conflict `case_decided` when it is
+    closed already or a notice went out.
+    """
+    reason = reasons.checked(reasons.DISMISS, reason)
+    return _decide(case_id, user, Case.State.DISMISSED, reason, note, now, lambda case: None)
+
+
+def _still_asked_for(case: Case) -> None:
+    if case.state not in OPEN_STATES:
+        raise _decided(case)
+    verdicts = VerdictVersion.objects.filter(current=True).select_related("site")
+    if case.visit_id is not None:
+        verdicts = verdicts.filter(visit_id=case.visit_id)
+    else:
+        verdicts = verdicts.filter(passage_id__in=case.passage_ids)
+    if not any(asks(verdict) for verdict in verdicts):
+        raise Conflict(
+            "verdict_turned", "The verdict has changed since; look at the case once more."
+        )
+
+
+def _decided(case: Case) -> Conflict:
+    return Conflict("case_decided", f"The case is {case.get_state_display()} already.")
+
+
+def _decide(
+    case_id: uuid.UUID,
+    user: User,
+    state: str,
+    reason: str,
+    note: str,
+    now: datetime,
+    check: Callable[[Case], None],
+) -> Case:
+    with transaction.atomic():
+        case = Case.objects.select_for_update(of=("self",)).filter(pk=case_id).first()
+        if case is None:
+            raise NotFound("not_found", "There is no such case here.")
+        if case.state not in (*OPEN_STATES, Case.State.CONFIRMED):
+            raise _decided(case)
+        check(case)
+        tokens = {case.token_exact, *case.evidence.values_list("token_exact", flat=True)}
+        note = freetext.clean(note, field="note", most=_MOST_NOTE, tokens=tokens)
+        before = case.state
+        case.state = state
+        case.decided_at, case.decided_by = now, user
+        case.decision_reason, case.decision_note = reason, note
+        if state in CLOSED_STATES:
+            case.closed_at = now
+        case.save()
+        actor = person_actor(user)
+        _note(case, before, actor.name, reason, note, now)
+        record(
+            actor,
+            "change",
+            purpose="case-review",
+            case_ref=case.number,
+            subject=Case._meta.label_lower,
+            subject_id=case.pk,
+            tokens=[case.token_exact],
+            detail={"from": before, "to": state, "reason": reason},
+        )
+    return case
