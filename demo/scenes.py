@@ -41,7 +41,7 @@ VIEWS = {
 """Where each of the demo's cameras stands, and which end of a vehicle it sees."""
 
 WIDTH, HEIGHT = 1280, 720
-MOST_BYTES = 74_000
+MOST_BYTES = 70_000
 _OVERSAMPLING = 1.5
 _LEFT_LANE, _RIGHT_LANE = -LANE / 2, LANE / 2
 
@@ -93,7 +93,8 @@ class SceneSpec:
 @dataclass(frozen=True)
 class Scene:
     """A drawn scene: `picture` is BGR bytes (720, 1280, 3); `quad` the plate's four corners (x, y)
-    in pixels, clockwise from the top left; `text` its canonical text."""
+    in pixels, a pixel's centre at whole numbers, clockwise from the top left; `text` its canonical
+    text."""
 
     picture: lens.Picture
     quad: tuple[tuple[float, float], ...]
@@ -142,7 +143,8 @@ def draw(spec: SceneSpec) -> Scene:
     )
     radiance = _expose(spec, world, camera, away, rng)
     picture = lens.sharpen(lens.develop(radiance, light.exposure, spec.noise, rng), 0.35)
-    quad = tuple((float(x), float(y)) for x, y in camera.project(corners))
+    # From the pixels' edges, which the camera counts from, to their centres.
+    quad = tuple((float(x), float(y)) for x, y in camera.project(corners) - 0.5)
     return Scene(picture, quad, canonical(spec.plate))
 
 

@@ -1,7 +1,8 @@
 """The four vehicles of the demo as measurements: silhouettes, glass, lamps, where the plate sits.
 
-Lengths in metres. A silhouette is the outline in (y, z), tail at y = 0, from the tail's foot over the roof to the nose's foot; parts of the tail and nose
-are polygons in (x, z), right half only where they are drawn mirrored.
+Lengths in metres. A silhouette is the outline in (y, z), tail at y = 0, from the tail's foot over
+the roof to the nose's foot; parts of the tail and nose are polygons in (x, z), right half only
+where they are drawn mirrored.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ PAINTS: dict[str, Colour] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     silhouette: Points
     half_width: float

@@ -74,7 +74,16 @@ def pick(image: npt.NDArray[Any], u: Floats, v: Floats) -> npt.NDArray[Any]:
     return found
 
 
-def cloud(rng: np.random.Generator, size: int = 512, octaves: int = 6, fall: float = 0.55) -> Floats:
+def detail(noise: Floats) -> Floats:
+    """Tileable noise without its large shapes, mean 0, deviation 1: repeats without showing it."""
+    wrapped = np.pad(noise, 24, mode="wrap")
+    fine = noise - f32(cv2.GaussianBlur(wrapped, (0, 0), 6.0))[24:-24, 24:-24]
+    return f32(fine / fine.std())
+
+
+def cloud(
+    rng: np.random.Generator, size: int = 512, octaves: int = 6, fall: float = 0.55
+) -> Floats:
     """Tileable fractal noise of `size` × `size`, mean 0, standard deviation 1."""
     total = np.zeros((size, size), np.float32)
     for octave in range(octaves):

@@ -39,8 +39,8 @@ def streak(radiance: Floats, moving: Bools, length: float, angle: float) -> Floa
     # Where the vehicle's edge smears out, the road behind is only partly hidden.
     still = radiance * ~moving[:, :, None]
     weight = f32(~moving)
-    behind = f32(cv2.blur(f32(still), (21, 21)))
-    behind = behind / np.maximum(f32(cv2.blur(weight, (21, 21))), 1e-3)[:, :, None]
+    around = np.maximum(f32(cv2.blur(weight, (21, 21))), 1e-3)[:, :, None]
+    behind = f32(cv2.blur(f32(still), (21, 21))) / around
     backdrop = np.where(moving[:, :, None], behind, radiance)
     return f32(body + backdrop * (1.0 - cover))
 
@@ -82,16 +82,14 @@ def rain(radiance: Floats, amount: float, light: Floats, rng: np.random.Generato
     for _ in range(int(1500 * amount)):
         x, y = int(rng.integers(0, columns)), int(rng.integers(0, rows))
         length = int(rng.integers(8, 34))
-        lean = int(round(length * 0.13))
+        lean = round(length * 0.13)
         cv2.line(drops, (x, y), (x - lean, y + length), float(rng.uniform(0.1, 0.55)), 1)
     drops = f32(cv2.GaussianBlur(drops, (0, 0), 0.8))[:, :, None]
     veiled = mix(radiance, light * 0.55, 0.10 * amount)
     return f32(veiled + drops * light * 0.34 * amount)
 
 
-def develop(
-    radiance: Floats, exposure: float, noise: float, rng: np.random.Generator
-) -> Picture:
+def develop(radiance: Floats, exposure: float, noise: float, rng: np.random.Generator) -> Picture:
     """Linear radiance to a picture (BGR bytes): vignetting, tone curve, sensor noise."""
     rows, columns = radiance.shape[:2]
     grid_x, grid_y = np.meshgrid(np.linspace(-1, 1, columns), np.linspace(-0.6, 0.6, rows))
@@ -103,7 +101,9 @@ def develop(
     shown = np.where(toned <= 0.0031308, 12.92 * toned, 1.055 * toned ** (1 / 2.4) - 0.055)
     if noise > 0:
         luma = rng.standard_normal((rows, columns, 1), dtype=np.float32)
-        soft = cv2.GaussianBlur(rng.standard_normal((rows, columns, 3), dtype=np.float32), (0, 0), 1.2)
+        soft = cv2.GaussianBlur(
+            rng.standard_normal((rows, columns, 3), dtype=np.float32), (0, 0), 1.2
+        )
         shown = shown + noise * (0.75 * luma + 1.1 * f32(soft)) * (1.15 - 0.6 * shown)
     picture = np.rint(np.clip(shown, 0.0, 1.0) * 255.0).astype(np.uint8)
     return np.ascontiguousarray(picture[:, :, ::-1])

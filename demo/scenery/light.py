@@ -57,7 +57,7 @@ class Light:
 
     @property
     def sunward(self) -> Floats:
-        return unit(f32([self.sun_to]))[0]
+        return f32(unit(f32([self.sun_to]))[0])
 
 
 DAY = Light(
@@ -72,9 +72,9 @@ DAY = Light(
 )
 EVENING = Light(
     zenith=(0.14, 0.20, 0.40),
-    horizon=(0.98, 0.62, 0.36),
-    ground=(0.13, 0.11, 0.095),
-    sun=(1.9, 1.08, 0.52),
+    horizon=(0.92, 0.66, 0.46),
+    ground=(0.125, 0.115, 0.105),
+    sun=(1.75, 1.15, 0.68),
     sun_to=(0.85, -0.36, 0.30),
     trees=(0.03, 0.03, 0.016),
     clouds=0.75,
@@ -147,7 +147,7 @@ class Surroundings:
             bright = f32(light.horizon) * 1.12 + f32(light.sun) * 0.10
             sky = mix(sky, bright, (smoothstep(-0.1, 1.6, banks) * light.clouds)[:, None])
         toward = np.maximum(f32(rays @ light.sunward), 0.0)
-        sky = sky + f32(light.sun) * (0.9 * toward**220 + 0.10 * toward**9)[:, None]
+        sky = f32(sky + f32(light.sun) * (0.9 * toward**220 + 0.10 * toward**9)[:, None])
         edge = sample(self.noise, f32(azimuth * size * 1.9), np.full_like(up, 7.0), wrap=True)
         twigs = sample(self.noise, f32(azimuth * size * 14.0), f32(up * size * 14.0), wrap=True)
         top = self.treetop * (1.0 + 0.33 * edge) + 0.006 * twigs
@@ -167,7 +167,7 @@ class Surroundings:
         sky = mix(light.horizon, light.zenith, np.clip(up, 0.0, 1.0) ** 0.6)
         sky = mix(f32(light.trees) * 1.6, sky, smoothstep(0.0, 0.22, f32(up)))
         toward = np.maximum(f32(rays @ light.sunward), 0.0)
-        sky = sky + f32(light.sun) * (0.22 * toward**14)[:, None]
+        sky = f32(sky + f32(light.sun) * (0.22 * toward**14)[:, None])
         return mix(sky, light.ground, smoothstep(0.02, -0.18, f32(up)))
 
 

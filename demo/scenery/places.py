@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from demo.scenery.decals import PLASTIC, Finish
-from demo.scenery.field import Colour, Floats, f32, mix, sample, smoothstep
+from demo.scenery.field import Colour, Floats, detail, f32, mix, sample, smoothstep
 from demo.scenery.light import Lamp
 from demo.scenery.solids import Box, Cylinder, Matter, Painter, Pose, Solid
 from demo.scenery.vehicles import plain
@@ -28,11 +28,13 @@ class Place:
     treetop: float
 
 
-def _asphalt(points: Floats, noise: Floats, tone: float, wet: float) -> tuple[Floats, Floats]:
+def _asphalt(
+    points: Floats, noise: Floats, fine: Floats, tone: float, wet: float
+) -> tuple[Floats, Floats]:
     """Colour of asphalt at ground points, and its coarse unevenness (N,)."""
     size = noise.shape[0]
     x, y = points[:, 0], points[:, 1]
-    grit = sample(noise, f32(x * size * 0.83), f32(y * size * 0.83), wrap=True)
+    grit = sample(fine, f32(x * size * 0.55), f32(y * size * 0.55), wrap=True)
     patch = sample(noise, f32(x * size * 0.047), f32(y * size * 0.021), wrap=True)
     stain = sample(noise, f32(x * size * 0.012 + 50), f32(y * size * 0.011), wrap=True)
     far = np.clip(1.2 - np.abs(y) / 28.0, 0.15, 1.0)
@@ -52,12 +54,19 @@ def _marks(matter: Matter, cover: Floats, worn: Floats) -> None:
     matter.retro = f32(np.maximum(matter.retro, 0.30 * cover))
 
 
-def _grass(matter: Matter, points: Floats, noise: Floats, cover: Floats) -> None:
+def _grass(matter: Matter, points: Floats, noise: Floats, fine: Floats, cover: Floats) -> None:
+    if not cover.any():
+        return
     size = noise.shape[0]
     x, y = points[:, 0], points[:, 1]
-    blades = sample(noise, f32(x * size * 1.1), f32(y * size * 0.45), wrap=True)
-    tufts = sample(noise, f32(x * size * 0.10), f32(y * size * 0.05), wrap=True)
-    value = np.clip(1.0 + 0.40 * blades + 0.18 * tufts, 0.25, 2.2)[:, None]
+    blades = sample(fine, f32((x + 0.3 * y) * size * 0.31), f32(y * size * 0.13), wrap=True)
+    tufts = sample(
+        noise,
+        f32((x * 0.037 + y * 0.013) * size),
+        f32((y * 0.019 - x * 0.011) * size),
+        wrap=True,
+    )
+    value = np.clip(1.0 + 0.30 * blades + 0.16 * tufts, 0.25, 2.2)[:, None]
     straw = np.clip(0.35 + 0.16 * tufts, 0, 0.8)[:, None]
     colour = mix(_GREEN, (0.12, 0.105, 0.045), straw) * value
     matter.colour = mix(matter.colour, colour, cover[:, None])
@@ -71,7 +80,9 @@ def _rail(x: float, start: float, end: float) -> list[Solid]:
         Solid(Box(f32([0.035, half, 0.075])), Pose((x, middle, z)), plain(STEEL))
         for z in (0.52, 0.70)
     ]
-    solids.append(Solid(Box(f32([0.012, half, 0.15])), Pose((x + 0.03, middle, 0.61)), plain(STEEL)))
+    solids.append(
+        Solid(Box(f32([0.012, half, 0.15])), Pose((x + 0.03, middle, 0.61)), plain(STEEL))
+    )
     for y in np.arange(start + 1.0, end, 4.0):
         post = Box(f32([0.05, 0.06, 0.34]))
         solids.append(Solid(post, Pose((x + 0.06, float(y), 0.34)), plain(STEEL), casts=False))
@@ -84,9 +95,10 @@ def motorway(noise: Floats, *, wet: float, night: bool, lit_left: bool) -> Place
     The near lanes' middles are at x = -LANE / 2 and x = LANE / 2. By night a lamp column stands on
     the left or right verge.
     """
+    fine = detail(noise)
 
     def ground(points: Floats, upward: Floats) -> Matter:
-        colour, worn = _asphalt(points, noise, 0.125, wet)
+        colour, worn = _asphalt(points, noise, fine, 0.125, wet)
         matter = Matter.plain(colour, upward, mirror=0.03, gloss=0.0)
         x, y = points[:, 0], points[:, 1]
         tracks = sum(
@@ -109,8 +121,8 @@ def motorway(noise: Floats, *, wet: float, night: bool, lit_left: bool) -> Place
         cover = np.maximum(cover, _stripe(f32(x - LANE), 0.12))
         _marks(matter, f32(cover), worn)
         edge = sample(noise, f32(y * 40), f32(x * 40), wrap=True)
-        _grass(matter, points, noise, smoothstep(5.9, 6.1, f32(x + 0.08 * edge)))
-        _grass(matter, points, noise, smoothstep(-4.9, -5.1, f32(x + 0.08 * edge)))
+        _grass(matter, points, noise, fine, smoothstep(5.9, 6.1, f32(x + 0.08 * edge)))
+        _grass(matter, points, noise, fine, smoothstep(-4.9, -5.1, f32(x + 0.08 * edge)))
         return matter
 
     solids = _rail(6.6, 2.0, 120.0) + _rail(-5.4, 2.0, 120.0)
@@ -215,9 +227,10 @@ def car_park(noise: Floats, *, wet: float, night: bool, outward: bool) -> Place:
 
     `outward` is the way out: hedge and trees ahead; the way in has the building.
     """
+    fine = detail(noise)
 
     def ground(points: Floats, upward: Floats) -> Matter:
-        colour, worn = _asphalt(points, noise, 0.16 if not outward else 0.14, wet)
+        colour, worn = _asphalt(points, noise, fine, 0.14 if outward else 0.16, wet)
         matter = Matter.plain(colour, upward, mirror=0.03, gloss=0.0)
         x, y = points[:, 0], points[:, 1]
         matter.gloss = f32(np.clip(wet * (0.45 + 0.4 * smoothstep(0.0, 1.3, worn)), 0, 1))
@@ -227,7 +240,7 @@ def car_park(noise: Floats, *, wet: float, night: bool, outward: bool) -> Place:
         bays = _stripe(f32(np.mod(x + 1.3, 2.6) - 1.3), 0.05) * (y > 17.5) * (y < 22.8)
         _marks(matter, f32(np.maximum(np.maximum(cover, stop), bays)), worn)
         if outward:
-            _grass(matter, points, noise, smoothstep(23.6, 23.9, y))
+            _grass(matter, points, noise, fine, smoothstep(23.6, 23.9, y))
         return matter
 
     solids: list[Solid] = []

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from demo.scenery.field import Colour, Floats, cloud, f32, mix, sample, smoothstep
-from demo.scenery.solids import Box, Matter, Painter, Pose, Solid, among
+from demo.scenery.solids import Box, Matter, Pose, Solid, among
 
 FONT = Path(__file__).parent.parent / "fonts" / "BarlowSemiCondensed-SemiBold-subset.ttf"
 _DOTS = 3.0  # texture pixels per millimetre
@@ -236,7 +236,8 @@ def soil(
     specks = sample(fine, flat_x * 0.9, flat_y * 0.9, wrap=True).reshape(rows, columns)
     low = f32(grid_y / rows)
     film = 0.30 * amount * (0.7 + 0.6 * low)
-    mud = smoothstep(2.5 - 3.1 * amount, 3.0 - 3.1 * amount, f32(patches + 0.5 * low))
+    edge = 2.7 - 5.6 * amount**1.5
+    mud = smoothstep(edge, edge + 0.6, f32(patches + 0.5 * low))
     dots = smoothstep(3.1 - 1.6 * amount, 3.4 - 1.6 * amount, specks)
     cover = np.clip(np.maximum(np.maximum(film, mud * 0.96), dots * 0.9), 0, 1)[:, :, None]
     brown = f32([0.115, 0.085, 0.058]) * (1.0 + 0.16 * np.clip(patches, -2, 2))[:, :, None]

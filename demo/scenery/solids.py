@@ -96,9 +96,13 @@ class Pose:
 class Form(Protocol):
     """A shape in its own frame."""
 
-    half: Floats
-    """Half extents (3,) of a box about `centre` that holds the shape."""
-    centre: Floats
+    @property
+    def half(self) -> Floats:
+        """Half extents (3,) of a box about `centre` that holds the shape."""
+        ...
+
+    @property
+    def centre(self) -> Floats: ...
 
     def meet(self, origins: Floats, rays: Floats, near: Floats, far: Floats) -> Floats:
         """Distance (N,) of the first meeting between `near` and `far`; FAR where there is none."""
@@ -288,7 +292,7 @@ class Inflated:
         for _ in range(120):
             if not live.size:
                 break
-            level = self.level(o + d * t[:, None])
+            level = self.level(f32(o + d * t[:, None]))
             struck = level < 0
             found[live[struck]] = t[struck]
             # Near the surface `level` grows by at most about 8 per metre.
@@ -301,7 +305,7 @@ class Inflated:
         low, high = last[hit], found[hit].copy()
         for _ in range(8):
             middle = (low + high) / 2
-            within = self.level(origins[hit] + rays[hit] * middle[:, None]) < 0
+            within = self.level(f32(origins[hit] + rays[hit] * middle[:, None])) < 0
             high = np.where(within, middle, high)
             low = np.where(within, low, middle)
         found[hit] = high
@@ -317,7 +321,8 @@ class Inflated:
         slope[:, 0] = steep * np.sign(points[:, 0])
         for axis in (1, 2):
             slope[:, axis] = (
-                -2.0 * short / self._depth * slopes[:, axis - 1] - steep * reach * slopes[:, axis + 1]
+                -2.0 * short / self._depth * slopes[:, axis - 1]
+                - steep * reach * slopes[:, axis + 1]
             )
         normals = unit(slope)
         normals[points[:, 2] < self._floor + 0.004] = (0.0, 0.0, -1.0)

@@ -68,7 +68,7 @@ class World:
         if max(light.sun) <= 0 or not facing.size:
             return lit
         starts = points[facing] + normals[facing] * 0.03
-        toward = unit(f32(light.sunward + grain[facing] * 0.006))
+        toward = unit(f32(light.sunward + grain[facing] * 0.004))
         limit = np.full(len(facing), 60.0, np.float32)
         # Looking from the sun: a solid beside all the points shades none of them.
         flat = _across(light.sunward)
