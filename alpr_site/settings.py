@@ -152,6 +152,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 5,
     "socket_connect_timeout": 2,
     "retry_on_timeout": True,
+    "max_retries": 0,  # of a doorbell: the sweeper rings again, a 202 must not wait
     "health_check_interval": 5,
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -160,11 +161,13 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
-    name: {"task": f"stage.{name}", "schedule": seconds, "options": {"expires": seconds * 2}}
-    for name, seconds in (("sweep", 3.0), ("forget", 5.0), ("health", 20.0))
+    stage: {
+        "task": f"stage.{stage}",
+        "schedule": seconds,
+        "options": {"queue": "house", "expires": 2 * seconds},
+    }
+    for stage, seconds in (("sweep", 3.0), ("forget", 5.0), ("health", 20.0), ("tidy", 21_600.0))
 }
-for _entry in CELERY_BEAT_SCHEDULE.values():
-    _entry["options"]["queue"] = "house"  # type: ignore[index]
 
 # --- people ------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "core.User"
@@ -207,6 +210,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Captures and rights in, verdicts out. Plates sealed; every look audited.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "PREPROCESSING_HOOKS": ["cameras.schema.plain_paths"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

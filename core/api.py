@@ -1,5 +1,6 @@
 """How the REST API answers errors: always `{"error": {"code", "sentence", "field"}}`."""
 
+import errno
 from typing import Any
 
 import structlog
@@ -42,6 +43,9 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         # the database is away or restarting: a device keeps what it has and tries again
         log.warning("database_away", error=type(exc).__name__)
         return error_response(NotNow("try_again", "Not just now; please try again."))
+    if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        log.error("disk_full")
+        return error_response(NotNow("storage_full", "There is no room to store it just now."))
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()
     elif isinstance(exc, PermissionDenied):

@@ -42,6 +42,7 @@ STAGES = {
         ),
         Stage("forget", "house", "everything → gone, when its time has come"),
         Stage("sweep", "house", "rings for whatever waits longer than it should"),
+        Stage("tidy", "house", "stored files no row names → gone"),
         Stage("health", "house", "cameras that have gone quiet → offline"),
     )
 }

@@ -154,15 +154,18 @@ def to_erase(keep: Keep, data_class: str, now: datetime) -> "QuerySet[Passage]":
     return mine.filter(class_since__lte=keep.cutoff(data_class, now))
 
 
+def sealed_captures() -> "QuerySet[Capture]":
+    """Captures that still hold something sealed (the row itself stays, plate-free)."""
+    return Capture.objects.filter(~Q(picture="") | ~Q(crop="") | Q(read__isnull=False))
+
+
 def images_due(keep: Keep, now: datetime) -> "QuerySet[Capture]":
     """Captures that still have a picture but no read left (failed, unreadable, forgotten)."""
     with_reads = PlateRead.objects.filter(site=keep.site).values("capture_id")
     return (
-        Capture.objects.filter(
-            site=keep.site, received_at__lte=keep.cutoff(DataClass.DEVICE_IMAGE, now)
-        )
+        sealed_captures()
+        .filter(site=keep.site, received_at__lte=keep.cutoff(DataClass.DEVICE_IMAGE, now))
         .exclude(status=Capture.Status.RECEIVED)
-        .filter(~Q(picture="") | ~Q(crop="") | Q(read__isnull=False))
         .exclude(pk__in=with_reads)
     )
 

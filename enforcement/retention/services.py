@@ -254,7 +254,7 @@ def _report(lines: list[Line], now: datetime) -> None:
         )
 
 
-SEALED_MODELS = (Capture, PlateRead, Passage, Case, Evidence, Right, RightPlate, Entry)
+SEALED_MODELS = (PlateRead, Passage, Case, Evidence, Right, RightPlate, Entry)
 
 
 def keys_destroy_unused(*, now: datetime) -> int:
@@ -270,8 +270,37 @@ def keys_destroy_unused(*, now: datetime) -> int:
         key_id
         for key_id in old.values_list("pk", flat=True)
         if not any(model.objects.filter(data_key=key_id).exists() for model in SEALED_MODELS)
+        and not selection.sealed_captures().filter(data_key=key_id).exists()
     ]
     return keys.destroy(unused, now=now) if unused else 0
+
+
+def orphans_remove(*, now: datetime) -> int:
+    """Remove stored files of past days that no row names: left by a crash between file and row.
+
+    Files of today and yesterday are left: their row may be about to commit.
+    """
+    gone = 0
+    names = files.names_before(now - timedelta(days=1))
+    for start in range(0, len(names), 1000):
+        page = names[start : start + 1000]
+        named: set[str] = set()
+        for model, fields in NAMING:
+            for field_name in fields:
+                rows = model.objects.filter(**{f"{field_name}__in": page})
+                named.update(rows.values_list(field_name, flat=True))
+        with transaction.atomic():
+            files.doom([name for name in page if name not in named], now=now)
+        gone += len(page) - len(named)
+    return gone
+
+
+NAMING: tuple[tuple[type[Capture | PlateRead | Evidence], tuple[str, ...]], ...] = (
+    (Capture, ("picture", "crop")),
+    (PlateRead, ("crop",)),
+    (Evidence, ("picture", "crop")),
+)
+"""Where rows name files of the sealed store."""
 
 
 def policy_set(*, site: Site, data_class: str, keep_minutes: int, why: str, actor: Actor) -> Policy:
