@@ -8,8 +8,6 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from enforcement.watchlist.services import entry_add, entry_approve, watchlist_create
-
 from audit.services import Actor
 from cameras.keys import device_key_create, device_key_revoke
 from cameras.models import Camera, DeviceKey, Organisation, Site, SiteRole
@@ -22,6 +20,7 @@ from enforcement.rights.keys import provider_key_create, provider_key_revoke
 from enforcement.rights.models import Provider, Right, SiteRules
 from enforcement.rights.services import right_withdraw, schemes_load
 from enforcement.watchlist.models import Entry, Watchlist
+from enforcement.watchlist.services import entry_add, entry_approve, watchlist_create
 from plates.models import Passage
 from vault import blind
 from vault.models import DataClass
