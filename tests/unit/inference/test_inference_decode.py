@@ -5,11 +5,11 @@ from itertools import product
 
 import numpy as np
 import pytest
-from drawnplates import emissions_of
 
 from inference.decode import beam_search, character_scores, decode
 from inference.results import ALPHABET
 from inference.syntaxes import grammar_for
+from tests.unit.inference.drawnplates import emissions_of
 
 WORLD = grammar_for()
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from drawnplates import plate_face, scene_with
 
 from inference import cli, models
 from inference.engine import Engine, Kind, default_engine, engine_for
@@ -22,6 +21,7 @@ from inference.pictures import PictureError, decode_picture
 from inference.recogniser import fold, plate_character
 from inference.results import REASONS, Picture
 from inference.syntaxes import SyntaxFileError
+from tests.unit.inference.drawnplates import plate_face, scene_with
 
 ROOT = Path(__file__).resolve().parents[3]
 TILTED = [(250.0, 200.0), (545.0, 225.0), (540.0, 305.0), (247.0, 276.0)]

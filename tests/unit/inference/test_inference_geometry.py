@@ -5,7 +5,6 @@ from itertools import permutations
 import cv2
 import numpy as np
 import pytest
-from drawnplates import emissions_of, plate_face, scene_with
 
 from inference.decode import decode
 from inference.detector import lines_from_map
@@ -24,6 +23,7 @@ from inference.geometry import (
 from inference.lines import Line, best_of_place, joined, likeness, may_stack, refusal, stacked
 from inference.results import Corners
 from inference.syntaxes import grammar_for
+from tests.unit.inference.drawnplates import emissions_of, plate_face, scene_with
 
 
 def box(x: float, y: float, width: float, height: float) -> Corners:

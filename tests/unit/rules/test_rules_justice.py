@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ruleplay import Played, car_park, payment, read
+
+from tests.unit.rules.ruleplay import Played, car_park, payment, read
 
 PLATES = ("AB12CDE", "AB12CDF", "XY34ZZZ", "HH77HHH")
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ruleplay import car_park, payment, read
 
 from enforcement.rights.facts import Reading
 from enforcement.rights.outcomes import Role, VisitStatus
 from enforcement.visits.orphans import OrphanRate, orphan_rates
 from enforcement.visits.pairing import Passage, Visit, pair
 from enforcement.visits.passages import consensus, debounce
+from tests.unit.rules.ruleplay import car_park, payment, read
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 LATER = START + timedelta(days=3)

@@ -4,10 +4,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from ruleplay import Played, said
 
 from enforcement.rights.facts import RuleError
 from enforcement.rights.zones import Window, day_start, zone_payment
+from tests.unit.rules.ruleplay import Played, said
 
 
 def gantry(

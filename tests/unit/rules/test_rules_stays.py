@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from ruleplay import car_park, payment, read, stay
+
+from tests.unit.rules.ruleplay import car_park, payment, read, stay
 
 
 def verdict(visit: dict[str, Any]) -> tuple[str, str | None, str | None]:

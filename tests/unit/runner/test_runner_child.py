@@ -11,12 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from looking import is_alive, pid_of, until
 
 from runner import child as child_module
 from runner import pids
 from runner.child import Child, Process, stop_leftovers
 from runner.paths import ROOT, Var
+from tests.unit.runner.looking import is_alive, pid_of, until
 
 SLEEP = "import signal; print('up', flush=True); signal.pause()"
 STUBBORN = (

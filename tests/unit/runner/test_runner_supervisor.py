@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 import pytest
-from looking import is_alive, pid_of, until
 
 from runner import supervisor as supervisor_module
 from runner.child import Process
@@ -21,6 +20,7 @@ from runner.paths import ROOT, Var
 from runner.services import Services
 from runner.supervisor import Signals, Supervisor, run_foreground
 from runner.valkey import free_port
+from tests.unit.runner.looking import is_alive, pid_of, until
 
 SLEEP = "import signal; signal.pause()"
 SERVE = "import http.server, sys; http.server.test(port=int(sys.argv[1]), bind='127.0.0.1')"
