@@ -73,14 +73,16 @@ def site_lock(site_id: uuid.UUID, *, wait: bool) -> bool:
         return wait or bool(cursor.fetchone()[0])
 
 
-def passages_waiting(site_id: uuid.UUID, *, limit: int) -> list[Passage]:
-    """The waiting passages of one car park. Not locked: one that changes meanwhile keeps waiting
-    (`passages_mark`), so that gathering never waits for the judge."""
+def passages_waiting(
+    site_id: uuid.UUID, *, limit: int, only: Sequence[uuid.UUID] | None = None
+) -> list[Passage]:
+    """The waiting passages of one car park (of `only` these). Not locked: one that changes
+    meanwhile keeps waiting (`passages_mark`), so that gathering never waits for the judge."""
+    waiting = Passage.objects.filter(site_id=site_id).exclude(judged_revision=F("revision"))
+    if only is not None:
+        waiting = waiting.filter(pk__in=only)
     return list(
-        Passage.objects.filter(site_id=site_id)
-        .exclude(judged_revision=F("revision"))
-        .select_related("site", "site__organisation", "camera")
-        .order_by("id")[:limit]
+        waiting.select_related("site", "site__organisation", "camera").order_by("id")[:limit]
     )
 
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from audit.access import Access
 from cameras.models import Site
@@ -32,14 +32,26 @@ from vault import blind
 KINDS = (Site.Kind.VIGNETTE, Site.Kind.ZONE)
 
 
-def passages_claim(*, limit: int) -> list[Passage]:
-    """Waiting passages of roads, locked until the caller's transaction ends."""
-    return list(
+def _waiting() -> "QuerySet[Passage]":
+    return (
         Passage.objects.filter(site__kind__in=KINDS)
         .exclude(judged_revision=F("revision"))
-        .select_for_update(skip_locked=True, no_key=True, of=("self",))
-        .select_related("site", "site__organisation", "camera")
-        .order_by("id")[:limit]
+        .order_by("id")
+    )
+
+
+def passages_waiting(*, limit: int) -> list[uuid.UUID]:
+    """Waiting passages of roads."""
+    return list(_waiting().values_list("pk", flat=True)[:limit])
+
+
+def passages_claim(*, limit: int, only: Sequence[uuid.UUID] | None = None) -> list[Passage]:
+    """Waiting passages of roads (of `only` these), locked until the caller's transaction ends."""
+    waiting = _waiting() if only is None else _waiting().filter(pk__in=only)
+    return list(
+        waiting.select_for_update(skip_locked=True, no_key=True, of=("self",)).select_related(
+            "site", "site__organisation", "camera"
+        )[:limit]
     )
 
 

@@ -7,7 +7,11 @@ provisional (`enforcement.cases`).
 """
 
 import uuid
+from collections.abc import Callable, Sequence
 from datetime import datetime
+
+import structlog
+from django.db import DatabaseError
 
 from audit.access import Access, stage_batch
 from cameras.models import Site
@@ -20,19 +24,48 @@ from plates.models import Passage
 
 __all__ = ["passages_judge", "passages_rejudge_due", "verdict_renew"]
 
+log = structlog.get_logger(__name__)
+
 
 def passages_judge(*, now: datetime, limit: int = 100) -> int:
     """Judge up to `limit` waiting passages of roads, and as many of every waiting car park; how
-    many were judged. Several workers may do so at once."""
+    many were judged. Several workers may do so at once.
+
+    A passage that can't be judged is logged, keeps waiting and holds up no other.
+    """
     return _judge_roads(now, limit) + _judge_carparks(now, limit)
 
 
+def _each_alone(
+    judge: Callable[[Sequence[uuid.UUID] | None], int], waiting: Callable[[], list[uuid.UUID]]
+) -> int:
+    """Judge a batch; if it fails for another reason than the database, each of it by itself."""
+    try:
+        return judge(None)
+    except DatabaseError:
+        raise  # a deadlock or a lost connection is nobody's fault: the sweeper rings again
+    except Exception:
+        log.exception("judge_batch_failed")
+    done = 0
+    for passage_id in waiting():
+        try:
+            done += judge([passage_id])
+        except DatabaseError:
+            raise
+        except Exception:
+            log.exception("judge_failed", passage=str(passage_id))
+    return done
+
+
 def _judge_roads(now: datetime, limit: int) -> int:
-    with stage_batch("judge") as access:
-        passages = roads.passages_claim(limit=limit)
-        if passages:
-            roads.passages_decide(passages, access=access, now=now)
-    return len(passages)
+    def judge(only: Sequence[uuid.UUID] | None) -> int:
+        with stage_batch("judge") as access:
+            passages = roads.passages_claim(limit=limit, only=only)
+            if passages:
+                roads.passages_decide(passages, access=access, now=now)
+        return len(passages)
+
+    return _each_alone(judge, lambda: roads.passages_waiting(limit=limit))
 
 
 def _judge_carparks(now: datetime, limit: int) -> int:
@@ -49,13 +82,18 @@ def _judge_carparks(now: datetime, limit: int) -> int:
 
 
 def _judge_carpark(site_id: uuid.UUID, now: datetime, limit: int, *, wait: bool) -> int:
-    with stage_batch("judge") as access:
-        if not carparks.site_lock(site_id, wait=wait):
-            return 0
-        passages = carparks.passages_waiting(site_id, limit=limit)
-        if passages:
-            carparks.passages_decide(passages[0].site, passages, access=access, now=now)
-    return len(passages)
+    def judge(only: Sequence[uuid.UUID] | None) -> int:
+        with stage_batch("judge") as access:
+            if not carparks.site_lock(site_id, wait=wait):
+                return 0
+            passages = carparks.passages_waiting(site_id, limit=limit, only=only)
+            if passages:
+                carparks.passages_decide(passages[0].site, passages, access=access, now=now)
+        return len(passages)
+
+    return _each_alone(
+        judge, lambda: [one.pk for one in carparks.passages_waiting(site_id, limit=limit)]
+    )
 
 
 def verdict_renew(*, verdict_id: uuid.UUID, access: Access, now: datetime) -> VerdictVersion | None:
