@@ -45,7 +45,7 @@ def plates() -> list[str]:
 
 
 def found(data: bytes, wanted: list[str]) -> set[str]:
-    """The plates that stand in `data`, in any case, as UTF-8 or UTF-16, printed with gaps or not."""
+    """The plates that stand in `data`: any case, UTF-8 or UTF-16, printed with gaps or not."""
     upper = data.upper()
     hits = {plate for plate in wanted if plate.encode() in upper}
     hits |= {plate for plate in wanted if plate.encode("utf-16-le") in upper}
@@ -176,7 +176,7 @@ def played(site: LiveSite, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     import_rights(site, made)
     look_around(site, made, heard / "addresses")
     listener.over.set()
-    yield heard
+    return heard
 
 
 def look_around(site: LiveSite, made: dict[str, Any], into: Path) -> None:
