@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
 from dataclasses import replace
@@ -38,6 +37,7 @@ from enforcement.rights.matching import cost
 from enforcement.rights.outcomes import Certainty, Reason, Verdict
 from enforcement.rights.syntax import breaks_syntax
 from inference.engine import engine_for
+from tests.unit.rules.ruleplay import Played
 
 SCRIPT = read_script()
 ENTRIES: list[dict[str, Any]] = SCRIPT["pictures"]
@@ -310,17 +310,6 @@ def test_vignettes_stand_as_their_stories_say() -> None:
     assert any(cost(texts["look-alike"]["text"], plate) == 0 for plate in listed)
 
 
-def _player() -> Any:
-    """The rules' own player of scenarios, which lies with the tests of the rules."""
-    path = Path(__file__).parents[1] / "rules" / "ruleplay.py"
-    found = importlib.util.spec_from_file_location("ruleplay", path)
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("foreign_known", [True, False], ids=["countries-known", "only-czech"])
 @pytest.mark.parametrize(
     "start",
@@ -330,7 +319,6 @@ def _player() -> Any:
 def test_the_rules_say_what_the_script_expects(start: str, foreign_known: bool) -> None:
     """Whenever the demo is played, and whether or not the reader knows a foreign plate's country,
     each picture ends with the verdict its story tells."""
-    ruleplay = _player()
     now = datetime.fromisoformat(start)
     delivered = rights(now, "run")
     readable = [e for e in ENTRIES if e["expect"].get("capture") != "unreadable"]
@@ -363,7 +351,7 @@ def test_the_rules_say_what_the_script_expects(start: str, foreign_known: bool) 
     for name, site in sites.items():
         here = {right["id"] for right in SCRIPT["rights"] if right["site"] == name}
         entries = [entry for entry in readable if entry["site"] == name]
-        played = ruleplay.Played(
+        played = Played(
             {
                 "now": now.isoformat(),
                 "site": site | {"timezone": "Europe/Prague"},
