@@ -222,7 +222,7 @@ def test_a_fifth_scheme_needs_no_code() -> None:
         {
             "code": "XX",
             "timezone": "Pacific/Auckland",
-            "effective_from": "2026-01-01T00:00:00+13:00",
+            "effective_from": datetime(2026, 1, 1, tzinfo=UTC),
             "rules": {"products": {"week": {"span": "days", "count": 7}}},
         }
     )
@@ -235,6 +235,7 @@ def test_a_fifth_scheme_needs_no_code() -> None:
         first_day=date(2026, 4, 1),
     )
     assert right.end - right.start == timedelta(days=7, hours=1)  # clocks go back on 5 April
+    assert right.version == 1
     assert fifth.heal == timedelta(0)
     assert fifth.exemption("electric", "CZ") is None
 
@@ -250,6 +251,15 @@ def test_a_fifth_scheme_needs_no_code() -> None:
         data(products={"1-day": {"span": "days", "count": "many"}}),
         data(products={"1-day": {"span": "fortnight"}}),
         data(products={"1-day": {}}),
+        data(
+            products={
+                "1-day": {
+                    "span": "fortnight",
+                    "first": {"years": 0, "month": 1, "day": 1},
+                    "last": {"years": 0, "month": 1, "day": 14},
+                }
+            }
+        ),
         data(
             products={
                 "annual": {

@@ -41,7 +41,7 @@ def lawful_days(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, A
             if length > 5 or draw(st.booleans()):
                 thinking = draw(st.integers(0, min(5, length)))
                 beyond = draw(st.integers(-(15 - thinking), 30))
-                until = max(start + thinking, end + beyond)
+                until = max(start + thinking + 1, end + beyond)
                 known = clock(draw(st.integers(start, 2800)))
                 rights.append(
                     payment(

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enforcement.rights.facts import Reading
-from enforcement.rights.matching import FAR, accuse, cost
-from enforcement.rights.outcomes import Certainty
+from enforcement.rights.facts import Reading, Right
+from enforcement.rights.matching import FAR, accuse, cost, matches
+from enforcement.rights.outcomes import Certainty, RightKind
 from enforcement.rights.syntax import SYNTAXES, breaks_syntax
 
 PLATES = st.text(alphabet="ABCD0O1I2Z5S8BXÜ京", min_size=1, max_size=9)
@@ -127,6 +127,21 @@ def test_accusing_is_strict(
     reading: Reading, listed: str | None, certainty: Certainty | None
 ) -> None:
     assert accuse(reading, "ST0LEN1", listed, floor=0.8) is certainty
+
+
+def test_no_value_a_traceback_may_show_holds_a_plate() -> None:
+    reading = seen("AB12CDE", candidates=("AB12CDF",))
+    (match,) = matches([reading], Right("r", RightKind.PAYMENT, ("AB12CDX",)))
+    assert "AB12" not in repr(reading) + repr(match)
+
+
+def test_the_nearest_of_two_readings_and_of_several_plates_counts() -> None:
+    right = Right("r", RightKind.PERMIT, ("AB12CXX", "AB12CDF"))
+    both = [seen("AB12CXF"), seen("AB12CDE")]
+    assert [match.cost for match in matches(both, right)] == [1, 1]
+    assert [match.plate for match in matches(both[1:], right)] == ["AB12CDF", "AB12CXX"]
+    (exact,) = matches([*both, seen("AB12CDF")], right)
+    assert exact.exact
 
 
 def test_a_sites_own_classes_make_possible_hits() -> None:

@@ -338,6 +338,11 @@ DEADLINE = "2026-03-06T00:00:00+00:00"
         pytest.param([{"kind": "permit", "id": "res", "plates": ["AB12CDE"],
                        "from": "2026-03-02T12:00:00+00:00", "to": "2027-01-01T00:00:00+00:00"}],
                      {}, answer("permitted", "permit", "res"), id="and one that just began"),
+        pytest.param([{"kind": "permit", "id": "res", "plates": ["ABI2CDE", "A8I2CDE"]}], {},
+                     UNPAID, id="a slip proves nothing where the right's country is unknown"),
+        pytest.param([{"kind": "permit", "id": "res", "plates": ["ABI2CDE", "A8I2CDE"],
+                       "country": "GB"}], {}, answer("excused", "ocr-equivalent", "res"),
+                     id="two near plates of one permit are one candidate"),
         # doubt
         pytest.param([], {"confidence": 0.1}, answer("review", "low-confidence", None, "review"),
                      id="a poor read"),
