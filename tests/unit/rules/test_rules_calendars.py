@@ -130,6 +130,9 @@ def test_only_hungary_heals_and_only_where_the_purchase_starts_the_right() -> No
     bought = local("2026-03-02T10:00", "HU")
     healed = vignette("HU", "1-day", "2026-03-02", bought_at=bought)
     assert healed.healed_from == bought - timedelta(minutes=60)
+    midnight = local("2026-03-02T00:00", "HU")
+    at_midnight = vignette("HU", "1-day", "2026-03-02", bought_at=midnight)
+    assert at_midnight.healed_from == midnight - timedelta(minutes=60)
     ahead = vignette("HU", "1-day", "2026-03-05", bought_at=bought)
     assert ahead.healed_from is None
     for other in ("CZ", "SK", "AT"):
