@@ -102,7 +102,7 @@ class Alert(models.Model):
     read_id = models.UUIDField()
     capture_id = models.UUIDField(db_index=True)
     certainty = models.CharField(max_length=8, choices=Certainty.choices)
-    why = models.CharField(max_length=120)  # plate-free
+    why = models.CharField(max_length=200)  # plate-free
     captured_at = models.DateTimeField()
     first_seen_at = models.DateTimeField()  # of the vehicle in view: all its reads are this alert
     last_seen_at = models.DateTimeField()

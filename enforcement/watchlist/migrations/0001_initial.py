@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
                 ('read_id', models.UUIDField()),
                 ('capture_id', models.UUIDField(db_index=True)),
                 ('certainty', models.CharField(choices=[('exact', 'exact'), ('possible', 'possible')], max_length=8)),
-                ('why', models.CharField(max_length=120)),
+                ('why', models.CharField(max_length=200)),
                 ('captured_at', models.DateTimeField()),
                 ('first_seen_at', models.DateTimeField()),
                 ('last_seen_at', models.DateTimeField()),

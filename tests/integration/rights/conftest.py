@@ -4,10 +4,10 @@ import uuid
 from collections.abc import Callable
 
 import pytest
-from rightsmaker import Seller, make_seller, make_site, whole_database
 
 from cameras.models import Organisation, Site
 from enforcement.rights.services import schemes_load
+from tests.integration.rights.rightsmaker import Seller, make_seller, make_site, whole_database
 
 
 @pytest.fixture

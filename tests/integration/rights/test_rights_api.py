@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from rightsmaker import ADMIN, RIGHTS, Seller, make_seller, make_site
 
 from audit.models import AuditRow
 from cameras.models import Organisation, Site
@@ -14,6 +13,7 @@ from core.keys import make_key
 from enforcement.rights.api import MOST_ITEMS
 from enforcement.rights.keys import provider_key_create, provider_key_revoke
 from enforcement.rights.models import ProviderKey, Right
+from tests.integration.rights.rightsmaker import ADMIN, RIGHTS, Seller, make_seller, make_site
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
 

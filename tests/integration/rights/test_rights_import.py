@@ -7,7 +7,6 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from rightsmaker import ADMIN, NOW, Seller
 
 from audit.models import AuditRow
 from audit.services import verify
@@ -17,6 +16,7 @@ from enforcement.rights.importing import Layout, import_rights
 from enforcement.rights.models import Right, RightPlate, RightTouch
 from enforcement.rights.selectors import site_rights
 from enforcement.rights.tables import Progress
+from tests.integration.rights.rightsmaker import ADMIN, NOW, Seller
 from vault import blind
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from django.db import connections
-from rightsmaker import ADMIN, NOW, Seller, make_seller, make_site
 
 from audit.access import stage_batch
 from audit.models import AuditRow
@@ -33,6 +32,7 @@ from enforcement.rights.services import (
     right_withdraw,
     schemes_load,
 )
+from tests.integration.rights.rightsmaker import ADMIN, NOW, Seller, make_seller, make_site
 from vault import blind
 from vault.models import DataClass
 
