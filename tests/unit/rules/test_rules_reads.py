@@ -374,6 +374,8 @@ def test_charged_days() -> None:
     assert night.charged_day(datetime(2026, 3, 2, 23, tzinfo=london)) == date(2026, 3, 2)
     assert night.charged_day(datetime(2026, 3, 3, 5, tzinfo=london)) == date(2026, 3, 3)
     assert night.charged_day(datetime(2026, 3, 3, 12, tzinfo=london)) is None
+    assert night.charged_day(datetime(2026, 3, 3, 6, tzinfo=london)) is None
+    assert night.charged_day(datetime(2026, 3, 3, 22, tzinfo=london)) == date(2026, 3, 3)
     round_the_clock = window(**{"from": "06:00", "to": "06:00"})
     assert round_the_clock.charged_day(datetime(2026, 3, 2, 6, tzinfo=london)) == date(2026, 3, 2)
     assert round_the_clock.charged_day(datetime(2026, 3, 2, 3, tzinfo=london)) == date(2026, 3, 2)
