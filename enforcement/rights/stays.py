@@ -191,7 +191,7 @@ class _Judged:
         if covered.pays(self.rules.consideration):
             if self.country is None and two_countries(self.few.exact):
                 self._look(*self.few.exact, code="exact")
-                self._rule("two-countries")
+                self.lines.append(of_rule("doubt", "two-countries"))
                 return Judgement(Verdict.REVIEW, Reason.COUNTRY_UNKNOWN), False
             self._look(*self.few.exact, code="exact", applied=True)
             self._used_consideration(covered)
@@ -235,9 +235,9 @@ class _Judged:
         over = covered.unpaid - self._allowed
         unpaid, allowed = covered.unpaid // _MINUTE, self._allowed // _MINUTE
         if over <= timedelta(0):
-            self._rule("grace", unpaid=unpaid, allowed=allowed)
+            self._allowance("grace", unpaid=unpaid, allowed=allowed)
             return Judgement(Verdict.EXCUSED, Reason.GRACE, last.id), False
-        self._rule("overstayed", unpaid=unpaid, allowed=allowed)
+        self._allowance("overstayed", unpaid=unpaid, allowed=allowed)
         apart = sum(bool(payments) for payments in covered.parts) > 1
         overstay_min = over // _MINUTE
         return Judgement(Verdict.OVERSTAY, Reason.RIGHT_ENDED, last.id, overstay_min), apart
@@ -266,7 +266,7 @@ class _Judged:
             self.lines.append(of_right(next_one, "begins-after", applied=False, cost=0))
         if last_one is not None:
             self.lines.append(of_right(last_one, "ended-before", applied=False, cost=0))
-        self._rule("no-right-found")
+        self.lines.append(of_rule("doubt", "no-right-found"))
         if next_one is not None:
             return Judgement(Verdict.UNPAID, Reason.RIGHT_NOT_STARTED, next_one.id)
         if last_one is not None:
@@ -277,12 +277,12 @@ class _Judged:
         if self.end - self.start <= self.rules.consideration:
             return self._considering()
         self._look(*candidates)
-        self._rule("several-candidates")
+        self.lines.append(of_rule("doubt", "several-candidates"))
         return Judgement(Verdict.REVIEW, Reason.SEVERAL_CANDIDATES)
 
     def _considering(self) -> Judgement:
         stay, allowed = self.end - self.start, self.rules.consideration
-        self._rule("consideration", stay=stay // _MINUTE, allowed=allowed // _MINUTE)
+        self._allowance("consideration", stay=stay // _MINUTE, allowed=allowed // _MINUTE)
         return Judgement(Verdict.EXCUSED, Reason.CONSIDERATION)
 
     def _tolerated(self, helps: Callable[[Right], bool] = lambda right: True) -> list[Match]:
@@ -311,7 +311,7 @@ class _Judged:
     def _used_consideration(self, covered: Cover) -> None:
         if covered.before:
             allowed = self.rules.consideration // _MINUTE
-            self._rule("consideration-used", used=covered.before // _MINUTE, allowed=allowed)
+            self._allowance("consideration-used", used=covered.before // _MINUTE, allowed=allowed)
 
     def _look(self, *found: Match, code: str | None = None, applied: bool = False) -> None:
         """Explain matches, by `code` or by how near they are."""
@@ -328,7 +328,7 @@ class _Judged:
                 if match.right.id not in looked:
                     self._look(match, code="not-needed")
 
-    def _rule(self, code: str, **numbers: int) -> None:
+    def _allowance(self, code: str, **numbers: int) -> None:
         self.lines.append(of_rule("allowance", code, **numbers))
 
 
