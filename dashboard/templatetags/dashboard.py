@@ -10,7 +10,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from audit.purposes import PURPOSES
 from cameras.models import Site
@@ -43,7 +43,7 @@ def nav(
     return format_html(
         '<a href="{}"{}>{} {}{}</a>',
         reverse(url_name),
-        format_html(' aria-current="page"') if here else "",
+        mark_safe(' aria-current="page"') if here else "",
         icon(icon_name),
         label,
         count_badge(count, number) if count else "",
@@ -58,7 +58,7 @@ def count_badge(name: str, number: int, oob: bool = False) -> SafeString:
         '<span class="visually-hidden"> open</span></span>',
         name,
         number,
-        format_html(' hx-swap-oob="true"') if oob else "",
+        mark_safe(' hx-swap-oob="true"') if oob else "",
         number,
     )
 

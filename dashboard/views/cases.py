@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from cameras.access import OPERATE
-from core.errors import BadInput, NotFound
+from core.errors import NotFound, ProductError
 from dashboard import purposes
 from dashboard.gates import OperatorRequest, gate
 from dashboard.plates import picture_response, text_of
@@ -81,8 +81,8 @@ def cases_decide(request: OperatorRequest, case_id: uuid.UUID) -> HttpResponse:
             note=request.POST.get("note", "").strip()[:500],
             now=timezone.now(),
         )
-    except BadInput as error:
-        return _page(request, case, error)
+    except ProductError as error:  # a reason is missing, or somebody or the judge was quicker
+        return _page(request, case_get(case_id, request.sites), error)
     messages.success(
         request, f"Case {case.number} {'confirmed' if decide is case_confirm else 'dismissed'}."
     )
@@ -112,7 +112,7 @@ def _next(request: OperatorRequest, case: Case) -> uuid.UUID | None:
     return waiting[0] if waiting else None
 
 
-def _page(request: OperatorRequest, case: Case, error: BadInput | None = None) -> HttpResponse:
+def _page(request: OperatorRequest, case: Case, error: ProductError | None = None) -> HttpResponse:
     chosen = _opened(request, case)
     shots = [
         {"evidence": evidence, "text": text_of(request, evidence, chosen) if chosen else None}
@@ -124,7 +124,8 @@ def _page(request: OperatorRequest, case: Case, error: BadInput | None = None) -
         "text": text_of(request, case, chosen) if chosen else None,
         "shots": shots,
         "history": case.events.all(),
-        "undecided": case.state in OPEN_STATES,
+        "may_confirm": case.state in OPEN_STATES,
+        "may_dismiss": case.state in (*OPEN_STATES, Case.State.CONFIRMED),
         "confirm_reasons": CONFIRM,
         "dismiss_reasons": DISMISS,
         "decision": request.POST.get("decision", ""),

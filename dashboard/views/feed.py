@@ -47,11 +47,12 @@ def feed(request: OperatorRequest) -> HttpResponse:
 
 @gate(*SEE)
 def feed_reads(request: OperatorRequest) -> HttpResponse:
-    """Rows of the reads `id`, or with `latest` of the newest ones that aren't `known`."""
+    """Rows of the reads `id`; or with `latest` of as many newest as are `known`, without those."""
     narrow(request)
     if "latest" in request.GET:
         known = set(ids_of(request, "known"))
-        reads = [read for read in reads_latest(request.sites, MOST) if read.pk not in known]
+        newest = reads_latest(request.sites, max(1, min(MOST, len(known) or MOST)))
+        reads = [read for read in newest if read.pk not in known]
     else:
         reads = reads_by_ids(ids_of(request), request.sites)
     rows = rows_of(reads, sites_of(request.user, *OPERATE))

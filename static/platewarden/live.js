@@ -19,7 +19,7 @@
     const answer = await fetch(url, { headers: { "HX-Request": "true" }, credentials: "same-origin" });
     if (answer.headers.has("HX-Redirect")) location.assign(answer.headers.get("HX-Redirect"));
     if (!answer.ok || answer.status === 204) return;
-    htmx.swap(target, await answer.text(), { swapStyle: how, swapDelay: 0, settleDelay: 0 });
+    if (document.contains(target)) htmx.swap(target, await answer.text(), { swapStyle: how, swapDelay: 0, settleDelay: 0 });
   };
 
   // --- the feed of reads

@@ -1,0 +1,40 @@
+"""Everything the judge, a case or an alert can say has a word, a tone and an icon."""
+
+from pathlib import Path
+
+import pytest
+
+from dashboard import wording
+from enforcement.cases.models import Case
+from enforcement.rights.outcomes import Reason, Verdict
+from enforcement.watchlist.models import Alert
+
+STATIC = Path(__file__).resolve().parents[3] / "static" / "platewarden"
+ALL_SHOWN = [
+    *wording.VERDICTS.values(),
+    wording.NOT_JUDGED,
+    *wording.CASE_STATES.values(),
+    *wording.CERTAINTIES.values(),
+    *wording.CAMERA_STATES.values(),
+]
+
+
+def test_nothing_is_without_words() -> None:
+    assert set(wording.VERDICTS) == set(Verdict)
+    assert set(wording.REASONS) == set(Reason)
+    assert set(wording.CASE_STATES) == set(Case.State.values)
+    assert set(wording.CERTAINTIES) == set(Alert.Certainty.values)
+
+
+@pytest.mark.parametrize("shown", ALL_SHOWN, ids=lambda shown: shown.label)
+def test_tone_and_icon_exist(shown: wording.Shown) -> None:
+    css = (STATIC / "app.css").read_text()
+    icons = (STATIC / "icons.svg").read_text()
+    assert f".badge--{shown.tone} {{" in css or shown.tone == "none"
+    assert f'<symbol id="{shown.icon}"' in icons
+
+
+def test_certainties_differ_by_more_than_colour() -> None:
+    exact, possible = wording.CERTAINTIES["exact"], wording.CERTAINTIES["possible"]
+    assert exact.label != possible.label
+    assert exact.icon != possible.icon
