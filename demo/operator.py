@@ -12,17 +12,16 @@ from audit.services import Actor
 from cameras.keys import device_key_create, device_key_revoke
 from cameras.models import Camera, DeviceKey, Organisation, Site, SiteRole
 from cameras.registry import registry_save
+from core.errors import Conflict
 from core.models import User
-from core.platetext import canonical
 from demo.programme import ZONE, script
 from enforcement.retention.services import passages_erase, policy_set
 from enforcement.rights.keys import provider_key_create, provider_key_revoke
 from enforcement.rights.models import Provider, Right, SiteRules
 from enforcement.rights.services import right_withdraw, schemes_load
-from enforcement.watchlist.models import Entry, Watchlist
+from enforcement.watchlist.models import Watchlist
 from enforcement.watchlist.services import entry_add, entry_approve, watchlist_create
 from plates.models import Passage
-from vault import blind
 from vault.models import DataClass
 
 COMMAND = Actor("command", "demo_setup", "Demo operator", "this machine")
@@ -190,23 +189,17 @@ def _watchlist(organisation: Organisation, now: datetime) -> None:
         actor=COMMAND,
     )
     for row in script()["watchlist"]:
-        plate = canonical(row["plate"])
-        known = Entry.objects.filter(
-            watchlist=watchlist,
-            token_exact__in=blind.exact_lookup(plate),
-            removed_at__isnull=True,
-            expires_at__gt=now,
-        )
-        if known.exists():
-            continue
-        entry = entry_add(
-            watchlist=watchlist,
-            plate=plate,
-            country=row["country"],
-            reason="reported stolen",
-            expires_at=now + timedelta(days=row["expires"]["days_from_today"]),
-            user=operator,
-            actor=COMMAND,
-            now=now,
-        )
+        try:
+            entry = entry_add(
+                watchlist=watchlist,
+                plate=row["plate"],
+                country=row["country"],
+                reason="reported stolen",
+                expires_at=now + timedelta(days=row["expires"]["days_from_today"]),
+                user=operator,
+                actor=COMMAND,
+                now=now,
+            )
+        except Conflict:
+            continue  # an earlier demo listed it
         entry_approve(entry_id=entry.pk, user=supervisor, actor=COMMAND, now=now)
