@@ -2,15 +2,16 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.db.models import Q
 
 from audit.access import Access
 from cameras.models import Site
+from core.platetext import ocr_class
 from enforcement.rights.facts import END, Right, SiteRules
-from enforcement.rights.matching import matches
+from enforcement.rights.matching import FAR, matches
 from enforcement.rights.models import Right as RightRow
 from enforcement.rights.presence import Presence, Presences
 from enforcement.rights.selectors import FEW, registry_rights, rule_rights, site_rights
@@ -20,12 +21,26 @@ from plates.models import Passage
 from vault import blind
 
 
+def shortened(text: str, classes: Sequence[str]) -> set[str]:
+    """The text's OCR class and all that is left of it without one or two characters.
+
+    Two texts within two slips of each other (a wrong, missing, extra or swapped character) share
+    at least one of these, so that hundreds of rights needn't be compared with every visit.
+    """
+    found = last = {ocr_class(text, classes)}
+    for _ in range(FAR - 1):
+        last = {one[:place] + one[place + 1 :] for one in last for place in range(len(one))}
+        found = found | last
+    return found
+
+
 class Excuses:
     """Rights near some visits, opened once a batch, with the presences their use depends on."""
 
     def __init__(self, site: Site, rules: SiteRules, access: Access) -> None:
         self.site, self.rules, self.access = site, rules, access
         self._values: dict[uuid.UUID, Right] = {}
+        self._by_key: dict[str, set[str]] = defaultdict(set)
         self._used_up: set[str] = set()
         self.near: dict[str, list[Right]] = defaultdict(list)
         self.presences = Presences()
@@ -49,18 +64,27 @@ class Excuses:
 
     def _note(self, visits: Mapping[uuid.UUID, Pair], rows: list[RightRow]) -> None:
         unopened = [row for row in rows if row.pk not in self._values]
-        values = {uuid.UUID(value.id): value for value in rule_rights(unopened, self.access)}
-        self._values.update(values)
+        for value in rule_rights(unopened, self.access):
+            self._values[uuid.UUID(value.id)] = value
+            for plate in value.plates:
+                for key in shortened(plate, self.rules.classes):
+                    self._by_key[key].add(value.id)
         self._used_up |= {str(row.pk) for row in unopened if row.used_up_at is not None}
+        values = {value.id: value for value in self._values.values()}
         for visit in visits.values():
             readings = [passage.reading for passage in visit.passages]
-            known = {right.id for right in self.near[visit.id]}
-            for row in rows:
-                right = self._values.get(row.pk)
-                if right is None or right.id in known:
-                    continue
-                if matches(readings, right, self.rules.classes):
-                    self.near[visit.id].append(right)
+            texts = {reading.text for reading in readings}
+            possible = {
+                right_id
+                for text in texts
+                for key in shortened(text, self.rules.classes)
+                for right_id in self._by_key.get(key, ())
+            }
+            self.near[visit.id] = [
+                values[right_id]
+                for right_id in sorted(possible)
+                if matches(readings, values[right_id], self.rules.classes)
+            ]
         self.presences = Presences(self._present(visits))
 
     def _present(self, visits: Mapping[uuid.UUID, Pair]) -> list[Presence]:

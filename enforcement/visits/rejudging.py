@@ -88,9 +88,14 @@ def _touched(rights: Sequence[Right], access: Access) -> int:
         "right_id", "token_class"
     ):
         tokens[right_id].add(token)
-    bearing = Q()
+    # an import brings thousands of one kind for the same sites: one condition for all of them
+    alike: dict[tuple[uuid.UUID | None, uuid.UUID | None, str], set[uuid.UUID]]
+    alike = defaultdict(set)
     for right in rights:
-        bearing |= Q(token_class__in=tokens[right.pk]) & _where(right)
+        alike[right.site_id, right.provider_id, right.kind] |= tokens[right.pk]
+    bearing = Q()
+    for (site_id, provider_id, kind), theirs in alike.items():
+        bearing |= Q(token_class__in=theirs) & _where(site_id, provider_id, kind)
     ids = set(
         Passage.objects.filter(bearing, final_at__isnull=True, judged_revision__gt=0).values_list(
             "pk", flat=True
@@ -101,15 +106,14 @@ def _touched(rights: Sequence[Right], access: Access) -> int:
     return settled.update(revision=F("revision") + 1)
 
 
-def _where(right: Right) -> Q:
-    """Passages at the sites where a right counts, of the kind it speaks of."""
+def _where(site_id: uuid.UUID | None, provider_id: uuid.UUID | None, kind: str) -> Q:
+    """Passages at the sites where such rights count, of the kind they speak of."""
     where = Q()
-    if right.site_id is not None:
-        where &= Q(site_id=right.site_id)
-    elif right.provider_id is not None:
-        provider = Provider.objects.get(pk=right.provider_id)
-        where &= Q(site__in=provider_sites(provider))
-    kinds = _SITE_KIND.get(Right.Kind(right.kind))
+    if site_id is not None:
+        where &= Q(site_id=site_id)
+    elif provider_id is not None:
+        where &= Q(site__in=provider_sites(Provider.objects.get(pk=provider_id)))
+    kinds = _SITE_KIND.get(Right.Kind(kind))
     return where & Q(site__kind__in=kinds) if kinds else where
 
 

@@ -1,11 +1,14 @@
 """A car park: passages become visits, and visits are judged together."""
 
+import random
 from datetime import timedelta
 
 import pytest
 
 from cameras.models import Camera, Capture
+from enforcement.rights.matching import FAR, cost
 from enforcement.rights.models import Right
+from enforcement.visits.excuses import shortened
 from enforcement.visits.models import VerdictVersion, Visit
 from enforcement.visits.selectors import occupancy, site_suspended
 from tests.integration.visits.world import at, car_park
@@ -320,3 +323,28 @@ def test_nothing_is_judged_twice_without_cause() -> None:
         assert park.judge() == 0
     assert VerdictVersion.objects.count() == versions
     assert park.now - at("09:05") > timedelta(0)
+
+
+def test_texts_within_two_slips_share_what_is_left_when_characters_go() -> None:
+    chance = random.Random(7)
+    alphabet = "ABCEHK0123456789"
+    compared = 0
+    for _ in range(4000):
+        one = "".join(chance.choices(alphabet, k=chance.randint(4, 8)))
+        other = list(one)
+        for _ in range(chance.randint(1, 3)):
+            place = chance.randrange(len(other) - 1)
+            match chance.randrange(4):
+                case 0:
+                    other[place] = chance.choice(alphabet)
+                case 1:
+                    del other[place]
+                case 2:
+                    other.insert(place, chance.choice(alphabet))
+                case _:
+                    other[place], other[place + 1] = other[place + 1], other[place]
+        text = "".join(other)
+        if cost(one, text) < FAR:
+            compared += 1
+            assert shortened(one, ()) & shortened(text, ()), (one, text)
+    assert compared > 2000

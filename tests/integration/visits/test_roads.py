@@ -3,8 +3,11 @@
 import pytest
 
 from cameras.models import Capture
+from core.platetext import ocr_class
+from enforcement.rights.matching import cost
 from enforcement.rights.models import RightTouch
 from enforcement.visits.models import VerdictVersion
+from enforcement.visits.roads import one_slip_away
 from tests.integration.visits.world import at, city, motorway
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
@@ -196,6 +199,35 @@ def test_two_frames_that_disagree_never_accuse() -> None:
     road.settle(at("10:05"))
     assert road.passage(read).reads == 2
     assert road.says(read) == ("review", "low-confidence")
+
+
+def test_a_vignette_one_slip_away_excuses_nobody_but_is_named_to_whoever_decides() -> None:
+    road = motorway()
+    near = road.right(
+        "vignette",
+        "1AB2346",
+        country="CZ",
+        scheme="CZ",
+        product="annual",
+        first_day="2026-01-01",
+        bought_at=at("08:00", -90),
+    )
+    read = road.read("gantry", "1AB2345", at("10:00"))
+    road.settle(at("10:05"))
+    assert road.says(read) == ("unpaid", "no-right")
+    lines = road.verdict(read).explanation
+    named = [line for line in lines if line["right_id"] == str(near.pk)]
+    assert [(line["cost"], line["applied"], line["code"]) for line in named] == [
+        (1, False, "near-in-registry")
+    ]
+
+
+def test_slips_are_what_the_matcher_counts_as_one() -> None:
+    text = "1AC2345"
+    around = one_slip_away(ocr_class(text))
+    assert {cost(text, other) for other in around} == {1}
+    for other in ("1AC2346", "1A2345", "1AC23455", "1CA2345", "XAC2345", "1AC234"):
+        assert ocr_class(other) in around
 
 
 # --- charging zone -------------------------------------------------------------------------------
