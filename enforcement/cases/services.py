@@ -70,8 +70,10 @@ def _act_on(verdict_id: uuid.UUID, now: datetime) -> int:
             # what it speaks of was forgotten: there is nothing a case could show
             VerdictVersion.objects.filter(pk=verdict_id).update(act_due=False)
             return 1
-        said = current or verdict
-        subject = subject_of(said)
+        if not verdict.act_due and (current is None or not current.act_due):
+            return 0  # another worker saw to it while we waited for the subject
+        subject = subject_of(current or verdict)
+        _lock(subject.key)
         live = (
             Case.objects.select_for_update()
             .exclude(state__in=CLOSED_STATES)
@@ -88,6 +90,12 @@ def _act_on(verdict_id: uuid.UUID, now: datetime) -> int:
         seen_to = [verdict_id] if current is None else [verdict_id, current.pk]
         VerdictVersion.objects.filter(pk__in=seen_to).update(act_due=False)
     return 1
+
+
+def _lock(key: str) -> None:
+    """Hold a subject until commit: the passages of a zone's day meet only here."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 3))", [key])
 
 
 def _decided_before(subject: CaseSubject) -> bool:

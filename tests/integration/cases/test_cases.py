@@ -2,14 +2,17 @@
 
 import hashlib
 import re
+import threading
+from collections.abc import Callable
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection, connections, transaction
 
 from audit.access import stage_batch
 from audit.models import AuditRow
 from core.errors import BadInput, Conflict
 from core.models import User
+from enforcement.cases import services
 from enforcement.cases.models import Case, CaseEvent, Evidence
 from enforcement.cases.selectors import cases_queue
 from enforcement.cases.services import case_confirm, case_dismiss, cases_act
@@ -285,8 +288,6 @@ def test_one_that_fails_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> No
     park = car_park()
     broken = unpaid_stay(park, "1AB2345")
     unpaid_stay(park, "3CD4567")
-    from enforcement.cases import services
-
     copy = services.evidence_copy
     poison = str(park.visit(broken).pk)
 
@@ -302,6 +303,43 @@ def test_one_that_fails_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(services, "evidence_copy", copy)
     assert cases_act(now=park.now) == 1
     assert Case.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "keys"])
+@pytest.mark.parametrize("make", [city, car_park])
+def test_two_workers_open_one_case(make: Callable[..., World]) -> None:
+    world = make()
+    if world.site.kind == "zone":
+        for minute in range(0, 40, 5):
+            world.read("north", "1AB2345", at(f"10:{minute:02}"))
+        world.settle(at("00:00", 4))
+    else:
+        unpaid_stay(world)
+    start = threading.Barrier(3)
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            start.wait(timeout=30)
+            while cases_act(now=world.now):
+                pass
+        except BaseException as error:  # a thread's failure must fail the test
+            failures.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=120)
+    assert not failures
+    case = Case.objects.get()
+    assert case.evidence.count() == len(case.passage_ids) == len(set(case.passage_ids))
+    assert len(case.passage_ids) == VerdictVersion.objects.filter(verdict="unpaid").count() * (
+        1 if world.site.kind == "zone" else 2
+    )
+    assert not VerdictVersion.objects.filter(act_due=True).exists()
 
 
 # --- what the database itself refuses ------------------------------------------------------------
