@@ -1,20 +1,25 @@
 """Rights by CSV: what comes in, what each bad row is told, and all or nothing."""
 
 import logging
+import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
 import pytest
+from django.db import connection, connections
 
 from audit.models import AuditRow
 from audit.services import verify
 from cameras.models import Organisation, Site
 from core.errors import BadInput
 from enforcement.rights.importing import Layout, import_rights
+from enforcement.rights.intake import right_input
 from enforcement.rights.models import Right, RightPlate, RightTouch
 from enforcement.rights.selectors import site_rights
+from enforcement.rights.services import right_receive
 from enforcement.rights.tables import Progress
 from tests.integration.rights.rightsmaker import ADMIN, NOW, Seller
 from vault import blind
@@ -367,3 +372,65 @@ def test_an_import_that_is_given_up_leaves_whole_batches(
         next(progress)
         progress.close()  # type: ignore[attr-defined]
         assert Right.objects.count() == left
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "keys"])
+def test_a_delivery_waits_for_the_import_of_the_same_deliverer(
+    seller: Seller, site: Site, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("enforcement.rights.batches.BATCH", 1)
+    at = "2026-03-01T09:00:00Z;2026-03-01T10:00:00Z"
+    rows = ["PaymentID;PlateNumber;From;To;Version"]
+    rows += [f"p{number};AB1{number}CDE;{at};1" for number in range(3)]
+    progress = import_rights(
+        table(*rows),
+        layout=Layout.PAYMENTS,
+        site=site,
+        provider=seller.provider,
+        actor=ADMIN,
+        now=NOW,
+        all_or_nothing=True,
+    )
+    next(progress)  # p0 is stored and not committed
+    outcome: list[Any] = []
+
+    def deliver() -> None:
+        data = {
+            "kind": "payment",
+            "id": "p0",
+            "plate": "AB10CDE",
+            "site": "north",
+            "from": "2026-03-01T09:00:00Z",
+            "to": "2026-03-01T10:00:00Z",
+        }
+        try:
+            outcome.append(
+                right_receive(
+                    provider=seller.provider, data=right_input(data), actor=seller.actor, now=NOW
+                )[1]
+            )
+        except BaseException as error:
+            outcome.append(error)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=deliver)
+    thread.start()
+    until = time.monotonic() + 30
+    while not _somebody_waits() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert outcome == []
+    assert list(progress)[-1].stored == 3
+    thread.join(timeout=30)
+    assert outcome == [False]  # a repeat of what the file brought
+    assert Right.objects.count() == 3
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # one is kept for the whole transaction
+        cursor.execute(
+            "SELECT 1 FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return cursor.fetchone() is not None
