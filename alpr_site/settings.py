@@ -2,9 +2,12 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
+from django.templatetags.static import static
+from django.urls import reverse_lazy
 
 from alpr_site import environment as env
 
@@ -236,13 +239,135 @@ if env.read("PLATEWARDEN_PROXY"):
 EMAIL_FROM = DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.read("EMAIL_FROM")
 globals().update(env.email())
 
+# --- the admin: rooms of the house as groups, colours of static/platewarden/app.css ------------
+
+
+def _item(title: str, icon: str, model: str, page: str = "changelist") -> dict[str, Any]:
+    """A line of the admin's menu, for whoever may see the rows of `model` (app.model)."""
+    app, name = model.split(".")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{app}_{name}_{page}"),
+        "permission": lambda request: request.user.has_perm(f"{app}.view_{name}"),
+    }
+
+
 UNFOLD = {
     "SITE_TITLE": "Platewarden",
     "SITE_HEADER": "Platewarden",
+    "SITE_SUBHEADER": "Administration",
+    "SITE_SYMBOL": "shield_lock",
     "SITE_URL": "/",
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda request: static("platewarden/favicon.svg"),
+        }
+    ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "DASHBOARD_CALLBACK": None,
+    "SHOW_BACK_BUTTON": True,
+    "BORDER_RADIUS": "6px",
+    "STYLES": [lambda request: static("platewarden/admin.css")],
+    "SCRIPTS": [lambda request: static("platewarden/admin.js")],
+    "COLORS": {
+        "base": {
+            "50": "#f2f4f8",
+            "100": "#e8ecf2",
+            "200": "#d6dde7",
+            "300": "#b6c2d2",
+            "400": "#7c8ba0",
+            "500": "#56657b",
+            "600": "#47556a",
+            "700": "#33435a",
+            "800": "#263244",
+            "900": "#131b26",
+            "950": "#0b1118",
+        },
+        "primary": {
+            "50": "#f0f5fd",
+            "100": "#e3ecfb",
+            "200": "#c5d8f6",
+            "300": "#a9caff",
+            "400": "#86b4ff",
+            "500": "#86b4ff",
+            "600": "#0a49a8",
+            "700": "#083a87",
+            "800": "#172a4a",
+            "900": "#0c2856",
+            "950": "#0c1a36",
+        },
+        "font": {
+            "subtle-light": "#47556a",
+            "subtle-dark": "#a8b5c7",
+            "default-light": "#33475f",
+            "default-dark": "#c3cede",
+            "important-light": "#131c2b",
+            "important-dark": "#e9eef6",
+        },
+    },
+    "SIDEBAR": {
+        "show_search": False,  # what is typed there would stand in addresses
+        "show_all_applications": False,
+        "navigation": [
+            {
+                "title": "Sites and cameras",
+                "items": [
+                    _item("Organisations", "corporate_fare", "cameras.organisation"),
+                    _item("Sites", "location_on", "cameras.site"),
+                    _item("Rules", "rule", "rights.siterules"),
+                    _item("Zones", "grid_view", "cameras.zone"),
+                    _item("Cameras", "photo_camera", "cameras.camera"),
+                    _item("Device keys", "key", "cameras.devicekey"),
+                    _item("Captures", "image_search", "cameras.capture"),
+                    _item("Heartbeats", "monitor_heart", "cameras.heartbeat"),
+                ],
+            },
+            {
+                "title": "Rights",
+                "separator": True,
+                "items": [
+                    _item("Rights", "verified", "rights.right"),
+                    _item("Import", "upload_file", "rights.right", "import_file"),
+                    _item("Schemes", "calendar_month", "rights.scheme"),
+                    _item("Providers", "storefront", "rights.provider"),
+                    _item("Provider keys", "vpn_key", "rights.providerkey"),
+                ],
+            },
+            {
+                "title": "Watchlists and cases",
+                "separator": True,
+                "items": [
+                    _item("Watchlists", "playlist_add_check", "watchlist.watchlist"),
+                    _item("Entries", "list", "watchlist.entry"),
+                    _item("Cases", "gavel", "cases.case"),
+                ],
+            },
+            {
+                "title": "Retention",
+                "separator": True,
+                "items": [
+                    _item("What is kept", "table", "retention.policy", "table"),
+                    _item("Policies", "schedule", "retention.policy"),
+                    _item("Legal holds", "lock_clock", "retention.hold"),
+                    _item("Erasure reports", "summarize", "retention.erasurereport"),
+                    _item("What is due", "delete_sweep", "retention.erasurereport", "dry_run"),
+                ],
+            },
+            {
+                "title": "People and audit",
+                "separator": True,
+                "items": [
+                    _item("People", "group", "core.user"),
+                    _item("Roles", "badge", "cameras.siterole"),
+                    _item("Groups", "admin_panel_settings", "auth.group"),
+                    _item("Audit log", "history", "audit.auditrow"),
+                ],
+            },
+        ],
+    },
 }
 
 # --- logs: one JSON line each; request and statement texts never enter them ---------------------
