@@ -29,6 +29,7 @@ SETTLE_SECONDS = 120.0
 AT_ONCE = 4
 PROBLEMS = (DemoError, ProgrammeError, OSError)
 UNDECIDED = {"awaiting-camera"}
+WAITING = {"received", "lost"}
 
 
 @dataclass
@@ -227,7 +228,7 @@ def wait(
             if index not in known and one.accounted():
                 known.add(index)
                 bar.step()
-        if len(known) == len(played) and not reported:
+        if not reported and all(one.refused or one.status not in WAITING for one in played):
             # every camera says that it has sent everything: stays can be judged for good
             for name in sorted(cameras):
                 now = datetime.now(UTC)

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Q
 
+from cameras.models import Capture
 from cameras.services import capture_outcome_add
 from core.ids import uuid7, uuid7_floor, uuid7_time
 from core.live import announce
@@ -150,13 +151,16 @@ def verdicts_write(
     new ones, screens are told, and where a case may be asked for or may fall, `act` is rung.
     """
     fresh: list[tuple[Decision, VerdictVersion]] = []
+    same: list[tuple[Decision, VerdictVersion]] = []
     ticked: list[VerdictVersion] = []
     for decision in decisions:
         row = _row(decision, history, now)
         current = history.current(decision.subject)
         if current is None or _said(current) != _said(row):
             fresh.append((decision, row))
-        elif any(getattr(current, name) != getattr(row, name) for name in _CLOCKS):
+            continue
+        same.append((decision, current))
+        if any(getattr(current, name) != getattr(row, name) for name in _CLOCKS):
             for name in _CLOCKS:
                 setattr(current, name, getattr(row, name))
             ticked.append(current)
@@ -169,6 +173,8 @@ def verdicts_write(
     rows = [row for _, row in fresh]
     VerdictVersion.objects.bulk_create(rows)
     _captures_hear(fresh, now)
+    # a further read or the exit may join what already has its verdict: its capture hears it too
+    _captures_hear(same, now, unheard=True)
     for row in rows:
         announce("verdict", row.pk, row.site_id)
     if any(row.act_due for row in rows):
@@ -201,17 +207,28 @@ def verdicts_retire(subjects: Iterable[Subject]) -> None:
         ring("act")
 
 
-def _captures_hear(fresh: Sequence[tuple[Decision, VerdictVersion]], now: datetime) -> None:
-    by_passage = {passage: row for decision, row in fresh for passage in decision.passages}
+def _captures_hear(
+    decided: Sequence[tuple[Decision, VerdictVersion]], now: datetime, *, unheard: bool = False
+) -> None:
+    """Write verdicts onto the captures of their passages; `unheard`: only onto those without."""
+    by_passage = {passage: row for decision, row in decided for passage in decision.passages}
     if not by_passage:
         return
     facts: dict[uuid.UUID, dict[str, Any]] = defaultdict(dict)
     # a passage's id carries the time of its first read to arrive: no need to ask older partitions
     since = uuid7_floor(min(map(uuid7_time, by_passage)) - timedelta(hours=1))
-    reads = PlateRead.objects.filter(passage_id__in=list(by_passage), id__gte=since).values_list(
-        "capture_id", "index", "passage_id"
+    reads = list(
+        PlateRead.objects.filter(passage_id__in=list(by_passage), id__gte=since).values_list(
+            "capture_id", "index", "passage_id"
+        )
     )
+    heard: dict[uuid.UUID, dict[str, Any] | None] = {}
+    if unheard:
+        captures = Capture.objects.filter(pk__in={capture_id for capture_id, _, _ in reads})
+        heard = dict(captures.values_list("pk", "outcome__verdicts"))
     for capture_id, index, passage_id in reads:
+        if str(index) in (heard.get(capture_id) or {}):
+            continue
         if passage_id is None:
             continue
         row = by_passage[passage_id]
