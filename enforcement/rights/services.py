@@ -117,10 +117,9 @@ class Registrar:
             )
             seal_text(plate, {"text": text})
             plates.append(plate)
-        tokens = [plate.token_exact for plate in plates]
-        right.reason = freetext.clean(data.reason, field="reason", most=40, tokens=tokens)
+        right.reason = freetext.clean(data.reason, field="reason", most=40, plates=data.plates)
         if data.kind == Right.Kind.PERMIT:
-            freetext.clean(data.product, field="product", most=20, tokens=tokens)
+            freetext.clean(data.product, field="product", most=20, plates=data.plates)
         return Delivery(
             data=data,
             right=right,

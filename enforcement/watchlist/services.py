@@ -96,8 +96,8 @@ def watchlist_change(
     number_of(priority, "priority", 0, 100)
     created = watchlist._state.adding
     with transaction.atomic():
-        watchlist.name = clean(name, field="name", most=100, tokens=())
-        watchlist.purpose = clean(purpose, field="purpose", most=300, tokens=())
+        watchlist.name = clean(name, field="name", most=100)
+        watchlist.purpose = clean(purpose, field="purpose", most=300)
         watchlist.priority = priority
         watchlist.needs_approval = needs_approval
         watchlist.active = active
@@ -155,7 +155,7 @@ def entry_build(
         added_at=now,
         added_by=user,
     )
-    entry.reason = clean(reason, field="reason", most=200, tokens=[entry.token_exact])
+    entry.reason = clean(reason, field="reason", most=200, plates=[text])
     scope = f"org:{watchlist.organisation_id}"
     assign_key(entry, scope=scope, data_class=DataClass.ENTRY, now=now)
     seal_text(entry, {"text": text})
