@@ -57,7 +57,7 @@ class Cover:
 
 
 def cover(rights: Iterable[Right], start: datetime, end: datetime) -> Cover:
-    """What `rights` that overlap the stay `[start, end]` cover of it."""
+    """What `rights`, one or more that overlap the stay `[start, end]`, cover of it."""
     stretches: list[tuple[datetime, datetime, set[str]]] = []
     for right in sorted(rights, key=lambda one: (one.start, one.id)):
         begins, ends = max(right.start, start), min(right.end, end)
@@ -67,8 +67,6 @@ def cover(rights: Iterable[Right], start: datetime, end: datetime) -> Cover:
             stretches.append((first, max(last, ends), payments | payment))
         else:
             stretches.append((begins, ends, payment))
-    if not stretches:
-        return Cover(end - start, end - start, ())
     paid = sum((last - first for first, last, _ in stretches), timedelta(0))
     return Cover(
         unpaid=end - start - paid,
@@ -238,7 +236,8 @@ class _Judged:
             self._allowance("grace", unpaid=unpaid, allowed=allowed)
             return Judgement(Verdict.EXCUSED, Reason.GRACE, last.id), False
         self._allowance("overstayed", unpaid=unpaid, allowed=allowed)
-        apart = sum(bool(payments) for payments in covered.parts) > 1
+        # A payment that begins after unpaid time looks like a second arrival.
+        apart = any(covered.parts[1:])
         overstay_min = over // _MINUTE
         return Judgement(Verdict.OVERSTAY, Reason.RIGHT_ENDED, last.id, overstay_min), apart
 

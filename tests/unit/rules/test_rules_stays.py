@@ -90,6 +90,22 @@ P1 = payment("p1", "AB12CDE", "09:00", "11:00")
             id="two payments far apart are two visits, not one long unpaid one",
         ),
         pytest.param(
+            "09:00", "13:00", [P1, payment("p2", "AB12CDE", "11:00", "12:00")],
+            ("overstay", "right-ended", "p2"), 45, id="payments end to end are not two visits",
+        ),
+        pytest.param(
+            "09:00", "10:30", [payment("p0", "AB12CDE", "08:00", "09:30"), P1],
+            ("paid", "payment", "p1"), 0, id="the right that pays alone is named",
+        ),
+        pytest.param(
+            "12:00", "13:00", [payment("p0", "AB12CDE", "08:00", "09:30"), P1],
+            ("unpaid", "right-ended", "p1"), 0, id="of several ended the last is named",
+        ),
+        pytest.param(
+            "07:00", "08:00", [payment("p2", "AB12CDE", "10:00", "12:00"), P1],
+            ("unpaid", "right-not-started", "p1"), 0, id="of several to come the next is named",
+        ),
+        pytest.param(
             "09:00", "12:30", [payment("p1", "AB12CDE", "09:00", "10:00"),
                                payment("p1", "AB12CDE", "09:00", "12:30", version=2)],
             ("paid", "payment", "p1"), 0, id="an extension counts",
@@ -196,6 +212,8 @@ FAR = payment("f1", "AB12CXF", "09:00", "11:00")
         pytest.param("11:10", [P1, payment("n", "AB12CDF", "11:00", "13:00")],
                      ("excused", "grace", "p1"),
                      id="who is within grace needs nobody else's payment"),
+        pytest.param("11:15", [P1, payment("n", "AB12CDF", "11:00", "13:00")],
+                     ("excused", "grace", "p1"), id="to its last second"),
         pytest.param("12:30", [P1, payment("n", "AB12CDF", "09:00", "10:00")],
                      ("overstay", "right-ended", "p1"),
                      id="a near right that adds no time changes nothing"),
@@ -228,6 +246,39 @@ def test_every_verdict_names_the_rights_it_looked_at_and_no_plate() -> None:
     assert "AB12" not in repr(judgement)
     assert "AB12" not in repr(played.visits)
     assert "AB12" not in repr(played.rights)
+
+
+def codes(rights: list[dict[str, Any]], start: str, end: str) -> list[tuple[str, bool]]:
+    reads = [read("r1", "in", start, "AB12CDE"), read("r2", "out", end, "AB12CDE")]
+    explanation = car_park(reads, rights).verdicts["r1"].explanation
+    assert all("{" not in line.sentence for line in explanation)
+    return [(line.code, line.applied) for line in explanation]
+
+
+def test_an_explanation_says_what_applied_and_what_did_not() -> None:
+    assert codes([P1, NEAR], "08:55", "10:00") == [
+        ("exact", True), ("consideration-used", True), ("not-needed", False),
+    ]  # fmt: skip
+    assert codes([P1], "09:00", "10:00") == [("exact", True)]
+    assert codes([NEAR], "09:00", "10:00") == [("one-edit", True)]
+    assert codes([FAR], "09:00", "10:00") == [("two-edits", False)]
+    assert codes([P1], "09:00", "11:10") == [("exact", True), ("grace", True)]
+    assert codes([P1], "09:00", "12:10") == [("exact", True), ("overstayed", True)]
+    assert codes([FAR], "09:00", "09:02") == [("consideration", True), ("not-needed", False)]
+    later = payment("p2", "AB12CDE", "15:00", "16:00")
+    assert codes([P1, later], "12:00", "13:00") == [
+        ("begins-after", False), ("ended-before", False), ("no-right-found", True),
+    ]  # fmt: skip
+    several = [NEAR, payment("n2", "AB12CDX", "09:00", "11:00")]
+    assert codes(several, "09:00", "10:00") == [
+        ("one-edit", False), ("one-edit", False), ("several-candidates", True),
+    ]  # fmt: skip
+
+
+def test_a_payment_after_a_permit_ended_is_a_second_arrival_too() -> None:
+    morning = permit("AB12CDE", to="2026-03-02T10:00:00+00:00")
+    afternoon = payment("p2", "AB12CDE", "15:00", "17:00")
+    assert verdict(stay("09:00", "17:00", [morning, afternoon]))[:2] == ("review", "contradiction")
 
 
 class TestUsedUp:
@@ -420,6 +471,14 @@ class TestPermits:
             rights=[permit("AA11AAA", "BB22BBB", places=1)],
         )  # fmt: skip
         assert said["b1"] == "unpaid permit-in-use"
+
+    def test_two_slips_from_a_full_permit_are_a_stranger(self) -> None:
+        said = self.reasons(
+            read("a1", "in", "08:00", "AA11AAA"), read("a2", "out", "12:00", "AA11AAA"),
+            read("b1", "in", "09:00", "BB22BXX"), read("b2", "out", "10:00", "BB22BXX"),
+            rights=[permit("AA11AAA", "BB22BBB", places=1)],
+        )  # fmt: skip
+        assert said["b1"] == "unpaid no-right"
 
     def test_a_slip_beside_a_free_place_is_excused(self) -> None:
         said = self.reasons(
