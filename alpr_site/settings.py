@@ -10,6 +10,7 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 from alpr_site import environment as env
+from core.logs import bare_exception
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -245,13 +246,29 @@ globals().update(env.email())
 def _item(title: str, icon: str, model: str, page: str = "changelist") -> dict[str, Any]:
     """A line of the admin's menu, for whoever may see the rows of `model` (app.model)."""
     app, name = model.split(".")
+    link = reverse_lazy(f"admin:{app}_{name}_{page}")
+
+    def is_here(request: Any) -> bool:
+        if page != "changelist":
+            return bool(request.path == link)
+        match = request.resolver_match
+        own_line = match is not None and match.url_name in _PAGES_OF_THEIR_OWN
+        return request.path.startswith(str(link)) and not own_line
+
     return {
         "title": title,
         "icon": icon,
-        "link": reverse_lazy(f"admin:{app}_{name}_{page}"),
+        "link": link,
+        "active": is_here,
         "permission": lambda request: request.user.has_perm(f"{app}.view_{name}"),
     }
 
+
+_PAGES_OF_THEIR_OWN = {
+    "rights_right_import_file",
+    "retention_policy_table",
+    "retention_erasurereport_dry_run",
+}
 
 UNFOLD = {
     "SITE_TITLE": "Platewarden",
@@ -377,7 +394,7 @@ structlog.configure(
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        bare_exception,
         structlog.processors.JSONRenderer(),
     ],
     logger_factory=structlog.stdlib.LoggerFactory(),
@@ -397,7 +414,7 @@ LOGGING = {
                 structlog.stdlib.add_log_level,
                 structlog.stdlib.add_logger_name,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
-                structlog.processors.format_exc_info,
+                bare_exception,
             ],
         }
     },
@@ -409,7 +426,9 @@ LOGGING = {
     "loggers": {
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "ERROR"},
-        "uvicorn.access": {"level": "ERROR"},
+        # its own handlers would print exceptions past our filter
+        "uvicorn": {"handlers": [], "propagate": True},
+        "uvicorn.access": {"handlers": [], "propagate": True, "level": "ERROR"},
         "celery": {"level": "WARNING"},
         "celery.app.trace": {"level": "ERROR"},
     },
