@@ -18,7 +18,7 @@ from demo.programme import ZONE, script
 from enforcement.retention.services import passages_erase, policy_set
 from enforcement.rights.keys import provider_key_create, provider_key_revoke
 from enforcement.rights.models import Provider, Right, SiteRules
-from enforcement.rights.services import right_withdraw, schemes_load
+from enforcement.rights.services import schemes_load
 from enforcement.watchlist.models import Watchlist
 from enforcement.watchlist.services import entry_add, entry_approve, watchlist_create
 from plates.models import Passage
@@ -92,8 +92,9 @@ def demo_setup(*, bench: bool, now: datetime) -> dict[str, Any]:
     )
     for key in provider.keys.filter(revoked_at__isnull=True):
         provider_key_revoke(key_id=key.pk, actor=COMMAND, now=now)
-    for right in Right.objects.filter(provider=provider, current=True, withdrawn_at__isnull=True):
-        right_withdraw(right_id=right.pk, actor=COMMAND, now=now)
+    # not withdrawn but deleted: a withdrawn payment still counts for the time before, and would
+    # mix with what this demo pays
+    Right.objects.filter(provider=provider).delete()
     _watchlist(organisation, now)
     kept = [site.name for site in sites.values() if site.slug != "gantry-south"]
     return {
