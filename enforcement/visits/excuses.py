@@ -16,6 +16,7 @@ from enforcement.rights.models import Right as RightRow
 from enforcement.rights.presence import Presence, Presences
 from enforcement.rights.selectors import FEW, registry_rights, rule_rights, site_rights
 from enforcement.visits.models import Visit
+from enforcement.visits.neighbours import visit_ends
 from enforcement.visits.pairing import Visit as Pair
 from plates.models import Passage
 from vault import blind
@@ -112,27 +113,24 @@ def presences_of(site: Site, texts: Mapping[uuid.UUID, str]) -> list[Presence]:
     """The stored visits of the vehicles with these exact tokens, as the rules on use see them."""
     if not texts:
         return []
-    named = {
-        pk: (texts[token], country or None)
+    named = Passage.objects.filter(site=site, token_exact__in=list(texts), quarantined=False)
+    ids = list(named.values_list("pk", flat=True))
+    visits = list(Visit.objects.filter(Q(entry_passage_id__in=ids) | Q(exit_passage_id__in=ids)))
+    ends = {
+        pk: (token, country)
         for pk, token, country in Passage.objects.filter(
-            site=site, token_exact__in=list(texts), quarantined=False
+            pk__in={end for visit in visits for end in visit_ends(visit)}
         ).values_list("pk", "token_exact", "country")
     }
-    visits = Visit.objects.filter(
-        Q(entry_passage_id__in=named.keys()) | Q(exit_passage_id__in=named.keys())
-    )
     present = []
     for visit in visits:
-        ends = [
-            named[end]
-            for end in (visit.entry_passage_id, visit.exit_passage_id)
-            if end is not None and end in named
-        ]
-        countries = {country for _, country in ends if country is not None}
+        mine = [ends[end] for end in visit_ends(visit) if end in ends]
+        # the other end may have been read as another text: its country counts all the same
+        countries = {country for _, country in mine if country}
         present.append(
             Presence(
                 id=str(visit.pk),
-                texts=tuple(dict.fromkeys(text for text, _ in ends)),
+                texts=tuple(texts[token] for token in {token for token, _ in mine} & texts.keys()),
                 country=countries.pop() if len(countries) == 1 else None,
                 start=_start(visit),
                 end=visit.exited_at,
@@ -185,7 +183,7 @@ def payments_used_by(site: Site, visit: Visit, ends: Iterable[Passage]) -> list[
     ends = list(ends)
     countries = {end.country for end in ends if end.country}
     named = Q(plates__token_exact__in=[end.token_exact for end in ends])
-    if countries:
+    if len(countries) == 1:
         named &= Q(plates__country__in=["", *countries])
     return list(
         RightRow.objects.filter(Q(site=site) | Q(site__isnull=True))

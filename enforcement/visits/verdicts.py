@@ -210,7 +210,8 @@ def verdicts_retire(subjects: Iterable[Subject]) -> None:
 def _captures_hear(
     decided: Sequence[tuple[Decision, VerdictVersion]], now: datetime, *, unheard: bool = False
 ) -> None:
-    """Write verdicts onto the captures of their passages; `unheard`: only onto those without."""
+    """Write verdicts onto the captures of their passages; `unheard`: look first which of them
+    don't say so yet (those of a further read, and of a passage that came from another visit)."""
     by_passage = {passage: row for decision, row in decided for passage in decision.passages}
     if not by_passage:
         return
@@ -227,17 +228,13 @@ def _captures_hear(
         captures = Capture.objects.filter(pk__in={capture_id for capture_id, _, _ in reads})
         heard = dict(captures.values_list("pk", "outcome__verdicts"))
     for capture_id, index, passage_id in reads:
-        if str(index) in (heard.get(capture_id) or {}):
-            continue
         if passage_id is None:
             continue
         row = by_passage[passage_id]
-        facts[capture_id][str(index)] = {
-            "verdict": row.verdict,
-            "reason": row.reason,
-            "provisional": row.provisional,
-            "at": now.isoformat(),
-        }
+        says = {"verdict": row.verdict, "reason": row.reason, "provisional": row.provisional}
+        told = (heard.get(capture_id) or {}).get(str(index), {})
+        if any(told.get(name) != value for name, value in says.items()):
+            facts[capture_id][str(index)] = {**says, "at": now.isoformat()}
     for capture_id in sorted(facts):  # in one order everywhere: the rows are locked until commit
         capture_outcome_add(
             capture_id=capture_id, facts={"verdicts": facts[capture_id]}, judged_at=now

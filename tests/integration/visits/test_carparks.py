@@ -267,6 +267,9 @@ def test_entry_and_exit_read_differently_pair_but_never_accuse() -> None:
     assert park.visit(entry).exit_passage_id == park.passage(true).pk
     assert not park.visit(entry).fuzzy
     assert park.visit(exit_).status == "entry-missed"
+    for read in (entry, true, exit_):
+        heard = Capture.objects.get(pk=read.capture_id).outcome["verdicts"]["0"]
+        assert (heard["verdict"], heard["reason"]) == park.says(read)
 
 
 def test_a_read_joined_later_corrects_the_text_and_the_pairing() -> None:
