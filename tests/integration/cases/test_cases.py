@@ -342,6 +342,26 @@ def test_two_workers_open_one_case(make: Callable[..., World]) -> None:
     assert not VerdictVersion.objects.filter(act_due=True).exists()
 
 
+def test_no_plate_lies_in_a_case(operator: User) -> None:
+    park = car_park()
+    unpaid_stay(park)
+    act(park)
+    case_dismiss(
+        case_id=Case.objects.get().pk,
+        user=operator,
+        reason="goodwill",
+        note="1AB 9999 was the neighbour",
+        now=park.now,
+    )
+    with connection.cursor() as cursor:
+        for table in ("cases_case", "cases_caseevent", "cases_evidence", "audit_auditrow"):
+            cursor.execute(f"SELECT string_agg(t::text, ' ') FROM {table} t")  # noqa: S608
+            text = cursor.fetchone()[0]
+            assert "1AB2345" not in text.replace(" ", "")
+            if table in ("cases_case", "cases_caseevent"):
+                assert "1AB9999" in text.replace(" ", ""), "the search finds what lies in clear"
+
+
 # --- what the database itself refuses ------------------------------------------------------------
 
 
