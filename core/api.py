@@ -46,6 +46,9 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
         log.error("disk_full")
         return error_response(NotNow("storage_full", "There is no room to store it just now."))
+    if isinstance(exc, OSError) and not isinstance(exc, FileNotFoundError):
+        log.error("storage_away", error=type(exc).__name__)
+        return error_response(NotNow("try_again", "Not just now; please try again."))
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()
     elif isinstance(exc, PermissionDenied):

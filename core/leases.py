@@ -6,6 +6,7 @@ locked until its own commit (`select_for_update(skip_locked=True)`).
 """
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -20,9 +21,10 @@ def claim(
 ) -> list[M]:
     """Take up to `limit` rows of `waiting` whose lease is free, oldest id first.
 
-    The rows need `lease_until`, `lease_token` and `attempts`. Each claimed row carries a fresh
-    `lease_token`: finishing it is a conditional update on that token, so a worker that lost its
-    lease to another can't finish the row a second time.
+    The rows need `lease_until`, `lease_token` and `attempts`. Finishing a row is a conditional
+    update on its status: when a slow worker lost its lease to another, whoever is done first
+    counts, and the other changes nothing. (By token, two slow workers would undo each other's work
+    for ever.)
     """
     token = uuid.uuid4()
     with transaction.atomic():
@@ -37,3 +39,16 @@ def claim(
         row.lease_token = token  # type: ignore[attr-defined]
         row.attempts += 1  # type: ignore[attr-defined]
     return rows
+
+
+def untried(rows: Iterable[models.Model]) -> None:
+    """Take back the attempt of claimed rows that could not even be tried (a store was away).
+
+    Their lease stands, so whatever else waits has its turn first. Rows that another worker has
+    claimed meanwhile are left alone.
+    """
+    for row in rows:
+        type(row)._default_manager.filter(
+            pk=row.pk,
+            lease_token=row.lease_token,  # type: ignore[attr-defined]
+        ).update(attempts=models.F("attempts") - 1)

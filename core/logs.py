@@ -6,7 +6,7 @@ The message of a database or parser error can quote its input, and an input can 
 import logging
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from types import TracebackType
 from typing import Any
 
@@ -24,7 +24,9 @@ def bare(kind: type[BaseException], trace: TracebackType | None) -> str:
     return f"{kind.__name__} at {' < '.join(reversed(frames))}"
 
 
-def bare_exception(logger: Any, name: str, event: dict[str, Any]) -> dict[str, Any]:
+def bare_exception(
+    logger: Any, name: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
     """A structlog processor in place of `format_exc_info`, which would render the message."""
     given = event.pop("exc_info", None)
     if isinstance(given, BaseException):

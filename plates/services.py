@@ -2,25 +2,28 @@
 
 import json
 import uuid
+from contextlib import suppress
 from datetime import datetime
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
 from audit.access import Access, stage_batch
 from cameras.models import Capture
 from cameras.services import capture_outcome_add
 from core.ids import uuid7
-from core.leases import claim
+from core.leases import claim, untried
 from core.live import announce
 from core.platetext import PlateTextError, canonical
 from core.stages import ring
 from plates.models import PlateRead
 from plates.recognition import Found, Outcome, from_device, recognise_picture
 from vault import blind, files
+from vault.keyring import KeyringError
+from vault.keys import KeyDestroyed
 from vault.models import DataClass
-from vault.sealing import assign_key, seal_file, seal_text
+from vault.sealing import SealBroken, assign_key, seal_file, seal_text
 
 MOST_ATTEMPTS = 4
 CLAIMS = ((Capture.Kind.READ, 50), (Capture.Kind.CROP, 4), (Capture.Kind.FRAME, 1))
@@ -31,7 +34,26 @@ log = structlog.get_logger(__name__)
 
 
 def captures_recognise(*, now: datetime) -> int:
-    """Claim a batch of captures and finish each; how many were claimed."""
+    """Claim a batch of captures and finish each; how many were claimed.
+
+    One that can't be finished for a reason that lies outside it (a store is away, a disk full)
+    waits for its lease and is tried again, as often as it takes: what was accepted is never lost
+    for that, and holds up no other.
+    """
+    captures = _claim(now)
+    left = {capture.pk: capture for capture in captures}
+    try:
+        for capture, material in _opened(captures):
+            if _finished(capture, material, now):
+                del left[capture.pk]
+    finally:
+        if left:
+            with suppress(DatabaseError, InterfaceError):
+                untried(left.values())
+    return len(captures)
+
+
+def _claim(now: datetime) -> list[Capture]:
     waiting = Capture.objects.filter(status=Capture.Status.RECEIVED)
     for kind, limit in CLAIMS:
         captures = claim(
@@ -41,48 +63,75 @@ def captures_recognise(*, now: datetime) -> int:
             now=now,
         )
         if captures:
-            break
-    else:
-        return 0
+            return captures
+    return []
+
+
+def _opened(captures: list[Capture]) -> list[tuple[Capture, bytes | str | Outcome]]:
+    """What is to be read of each: a finished read's JSON, a picture's bytes, or why there is
+    nothing to read. One that can't be opened just now is left out."""
+    opened: list[tuple[Capture, bytes | str | Outcome]] = []
     with stage_batch("recognise") as access:
-        opened = [_material(capture, access) for capture in captures]
-    for capture, material in zip(captures, opened, strict=True):
-        capture_finish(capture=capture, outcome=_recognise(capture, material), now=now)
-    return len(captures)
+        for capture in captures:
+            try:
+                opened.append((capture, _material(capture, access)))
+            except (OSError, KeyringError) as error:
+                log.error("capture_unopened", capture=str(capture.pk), error=type(error).__name__)
+    return opened
 
 
-def _material(capture: Capture, access: Access) -> bytes | str | None:
-    """What is to be read: a finished read's JSON, or the picture's bytes; None if it is gone."""
+def _material(capture: Capture, access: Access) -> bytes | str | Outcome:
+    if capture.attempts > MOST_ATTEMPTS:
+        # whoever claimed it before died on it: a picture that kills the decoder must not be
+        # tried for ever
+        return Outcome(failure="worker_lost", sentence="Every worker that tried it died.")
     try:
         if capture.kind == Capture.Kind.READ:
             return access.text(capture, "read")
         return access.file(capture, "picture")
     except FileNotFoundError:
-        return None
-
-
-def _recognise(capture: Capture, material: bytes | str | None) -> Outcome:
-    if capture.attempts > MOST_ATTEMPTS:
-        # whoever claimed it before died on it: a picture that kills the decoder must not be
-        # tried for ever
-        return Outcome(failure="worker_lost", sentence="Every worker that tried it died.")
-    if material is None:
         return Outcome(failure="picture_gone", sentence="The stored picture is not there any more.")
+    except (KeyDestroyed, SealBroken):
+        return Outcome(failure="seal_broken", sentence="What was stored can't be opened any more.")
+
+
+def _recognise(capture: Capture, material: bytes | str | Outcome) -> Outcome:
     try:
+        if isinstance(material, Outcome):
+            return material
         if isinstance(material, str):
             return from_device(json.loads(material))
         return recognise_picture(material, kind=capture.kind, regions=tuple(capture.site.regions))
     except Exception as error:  # the capture is kept with its reason; the batch goes on
         log.exception("recognise_failed", capture=str(capture.pk))
-        return Outcome(
-            failure="recognition_error", sentence=f"Recognition failed: {type(error).__name__}."
-        )
+        return _failed(error)
+
+
+def _failed(error: Exception) -> Outcome:
+    return Outcome(
+        failure="recognition_error", sentence=f"Recognition failed: {type(error).__name__}."
+    )
+
+
+def _finished(capture: Capture, material: bytes | str | Outcome, now: datetime) -> bool:
+    """Recognise and write; False where that has to wait. What no column can hold is a failure."""
+    try:
+        capture_finish(capture=capture, outcome=_recognise(capture, material), now=now)
+    except (OperationalError, InterfaceError):
+        raise
+    except OSError as error:
+        log.error("capture_unwritten", capture=str(capture.pk), error=type(error).__name__)
+        return False
+    except Exception as error:
+        log.exception("capture_unwritable", capture=str(capture.pk))
+        capture_finish(capture=capture, outcome=_failed(error), now=now)
+    return True
 
 
 def capture_finish(*, capture: Capture, outcome: Outcome, now: datetime) -> bool:
     """Write a capture's reads and status, once; False if another worker was quicker.
 
-    The update is conditional on the lease, the reads' ids are deterministic: whoever comes second
+    The update is conditional on the status, the reads' ids are deterministic: whoever comes second
     changes nothing.
     """
     reads = [
@@ -95,9 +144,7 @@ def capture_finish(*, capture: Capture, outcome: Outcome, now: datetime) -> bool
     else:
         status = Capture.Status.RECOGNISED if reads else Capture.Status.UNREADABLE
     with transaction.atomic():
-        mine = Capture.objects.filter(
-            pk=capture.pk, status=Capture.Status.RECEIVED, lease_token=capture.lease_token
-        ).update(
+        mine = Capture.objects.filter(pk=capture.pk, status=Capture.Status.RECEIVED).update(
             status=status,
             failure=outcome.failure,
             failure_sentence=outcome.sentence,

@@ -6,6 +6,8 @@ gone, through `DoomedFile` rows: so every name in a row has its file, at any mom
 
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -46,19 +48,38 @@ class DurableFileSystemStorage(FileSystemStorage):
         return name
 
 
+class StoreAway(OSError):
+    """The store can't be reached; the message is the library's type of error only."""
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Every store's own errors as OSError, so that who waits for one need not know which it is."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise StoreAway(type(error).__name__) from error
+
+
 @lru_cache(maxsize=1)
 def _store() -> Storage:
     return storages["sealed"]
 
 
 def put(sealed: bytes, *, now: datetime) -> str:
-    """Store ciphertext durably; its name: `YYYY/MM/DD/<random>.sealed`."""
-    return _store().save(f"{now:%Y/%m/%d}/{uuid.uuid4().hex}.sealed", ContentFile(sealed))
+    """Store ciphertext durably; its name: `YYYY/MM/DD/<random>.sealed`. OSError when it can't."""
+    name = f"{now:%Y/%m/%d}/{uuid.uuid4().hex}.sealed"
+    with _answering():
+        return _store().save(name, ContentFile(sealed))
 
 
 def get(name: str) -> bytes:
-    """The ciphertext of a name. FileNotFoundError if there is none."""
-    with _store().open(name, "rb") as file:
+    """The ciphertext of a name. FileNotFoundError if there is none, also for an empty name."""
+    if not name:
+        raise FileNotFoundError
+    with _answering(), _store().open(name, "rb") as file:
         return bytes(file.read())
 
 
