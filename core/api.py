@@ -46,7 +46,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
         log.error("disk_full")
         return error_response(NotNow("storage_full", "There is no room to store it just now."))
-    if isinstance(exc, OSError) and not isinstance(exc, FileNotFoundError):
+    if isinstance(exc, ConnectionError | TimeoutError):
         log.error("storage_away", error=type(exc).__name__)
         return error_response(NotNow("try_again", "Not just now; please try again."))
     if isinstance(exc, Http404):

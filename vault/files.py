@@ -48,7 +48,7 @@ class DurableFileSystemStorage(FileSystemStorage):
         return name
 
 
-class StoreAway(OSError):
+class StoreAway(ConnectionError):
     """The store can't be reached; the message is the library's type of error only."""
 
 
