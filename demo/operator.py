@@ -29,7 +29,6 @@ KEEP_MINUTES = 10
 KEY_LABEL = "demo"
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 MIDDLE_EUROPE = ["CZ", "SK", "AT", "DE", "PL", "HU"]
-EUROPE = ["DE", "FR", "IT", "ES", "GB", "NL", "BE", "AT", "CZ", "PL", "PT", "SK", "HU", "CH", "SE"]
 SITES: dict[str, dict[str, Any]] = {
     "gantry": {
         "name": "D1 gantry, northbound",
@@ -66,7 +65,7 @@ BENCH: dict[str, dict[str, Any]] = {
         "cameras": {f"bench-{region}": (f"Pictures {region.upper()}", Camera.Role.PASSING)},
         "keep": KEEP_MINUTES,
     }
-    for region, regions in (("us", ["US"]), ("eu", EUROPE), ("br", ["BR"]))
+    for region, regions in (("us", ["US"]), ("eu", ["EUROPE"]), ("br", ["BR"]))
 }
 PEOPLE: dict[str, tuple[str, ...]] = {
     "viewer": (SiteRole.Role.VIEWER,),
