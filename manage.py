@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line for Platewarden; `./run manage …` calls it with the services' environment."""
+"""Django's command line; `./run manage …` calls it with the environment of the services."""
 
 import os
 import sys

@@ -75,15 +75,15 @@ def main(argv: list[str] | None = None) -> int:
     made = set_up(real=False)
     pictures = crops()
     cameras = ("gantry-north", "gantry-south")
-    devices = {name: Device(arguments.url, made["cameras"][name]) for name in cameras}
+    keys = {name: made["cameras"][name] for name in cameras}
     local = threading.local()
 
     def device(name: str) -> Device:
         """A connection per thread: a session is not to be shared."""
-        known = getattr(local, "devices", None)
-        if known is None:
-            known = local.devices = {n: Device(arguments.url, d.key) for n, d in devices.items()}
-        return known[name]
+        if not hasattr(local, "devices"):
+            local.devices = {n: Device(arguments.url, key) for n, key in keys.items()}
+        mine: dict[str, Device] = local.devices
+        return mine[name]
 
     total = int(arguments.rate * arguments.seconds)
     sent: list[dict[str, Any]] = [{} for _ in range(total)]

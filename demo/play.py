@@ -103,11 +103,11 @@ class Played:
         if expect is None:
             return None
         if expect.get("capture"):
-            return self.status == expect["capture"]
+            return self.status == str(expect["capture"])
         alert = int(bool(expect.get("alert")))
         # of a vehicle still parked, the exit camera has never quite reported up to this moment
         reason = {expect["reason"], "awaiting-camera"} if self.parked else {expect["reason"]}
-        return (
+        return bool(
             self.verdict.get("verdict") == expect["verdict"]
             and self.verdict.get("reason") in reason
             and int(self.facts.get("alerts", 0)) == alert

@@ -14,10 +14,6 @@ PASSING_ON: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "read": (commands.read, "read pictures: read [--json] [--crop] PATH…"),
     "bench": (commands.bench, "run a benchmark: bench NAME [its arguments]"),
     "manage": (commands.manage, "a Django management command: manage COMMAND [its arguments]"),
-    "scenario": (
-        lambda arguments: commands.manage(["scenario", *arguments]),
-        "play scenarios through the real services: scenario FILE.json…",
-    ),
 }
 
 

@@ -24,7 +24,7 @@ class DurableFileSystemStorage(FileSystemStorage):
     What goes in is ciphertext already, so a left-over of a crash tells nobody anything.
     """
 
-    def _save(self, name: str, content: ContentFile) -> str:  # type: ignore[type-arg,override]
+    def _save(self, name: str, content: "ContentFile[bytes]") -> str:
         path = self.path(name)
         folder = os.path.dirname(path)
         os.makedirs(folder, mode=0o700, exist_ok=True)

@@ -10,7 +10,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -19,163 +18,434 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Camera',
+            name="Camera",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=100)),
-                ('slug', models.SlugField()),
-                ('role', models.CharField(choices=[('entry', 'entry'), ('exit', 'exit'), ('passing', 'passing'), ('roving', 'roving')], max_length=8)),
-                ('direction', models.CharField(blank=True, max_length=50)),
-                ('latitude', models.FloatField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(-90), django.core.validators.MaxValueValidator(90)])),
-                ('longitude', models.FloatField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(-180), django.core.validators.MaxValueValidator(180)])),
-                ('heading', models.FloatField(blank=True, help_text='Degrees clockwise from north.', null=True, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(360)])),
-                ('active', models.BooleanField(default=True)),
-                ('state', models.CharField(choices=[('new', 'never heard of'), ('online', 'online'), ('offline', 'offline')], default='new', editable=False, max_length=8)),
-                ('last_seen_at', models.DateTimeField(editable=False, null=True)),
-                ('through', models.DateTimeField(editable=False, help_text="Everything seen up to here has been delivered (the spool's watermark).", null=True)),
-                ('queue_depth', models.PositiveIntegerField(editable=False, null=True)),
-                ('clock_skew_seconds', models.FloatField(editable=False, null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=100)),
+                ("slug", models.SlugField()),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("entry", "entry"),
+                            ("exit", "exit"),
+                            ("passing", "passing"),
+                            ("roving", "roving"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("direction", models.CharField(blank=True, max_length=50)),
+                (
+                    "latitude",
+                    models.FloatField(
+                        blank=True,
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(-90),
+                            django.core.validators.MaxValueValidator(90),
+                        ],
+                    ),
+                ),
+                (
+                    "longitude",
+                    models.FloatField(
+                        blank=True,
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(-180),
+                            django.core.validators.MaxValueValidator(180),
+                        ],
+                    ),
+                ),
+                (
+                    "heading",
+                    models.FloatField(
+                        blank=True,
+                        help_text="Degrees clockwise from north.",
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(0),
+                            django.core.validators.MaxValueValidator(360),
+                        ],
+                    ),
+                ),
+                ("active", models.BooleanField(default=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("new", "never heard of"),
+                            ("online", "online"),
+                            ("offline", "offline"),
+                        ],
+                        default="new",
+                        editable=False,
+                        max_length=8,
+                    ),
+                ),
+                ("last_seen_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "through",
+                    models.DateTimeField(
+                        editable=False,
+                        help_text="Everything seen up to here has been delivered (the spool's watermark).",
+                        null=True,
+                    ),
+                ),
+                ("queue_depth", models.PositiveIntegerField(editable=False, null=True)),
+                ("clock_skew_seconds", models.FloatField(editable=False, null=True)),
             ],
             options={
-                'ordering': ['site', 'name'],
+                "ordering": ["site", "name"],
             },
         ),
         migrations.CreateModel(
-            name='Organisation',
+            name="Organisation",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=150, unique=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=150, unique=True)),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='DeviceKey',
+            name="DeviceKey",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('label', models.CharField(blank=True, max_length=100)),
-                ('prefix', models.CharField(editable=False, max_length=12, unique=True)),
-                ('digest', models.BinaryField(max_length=32)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(editable=False, null=True)),
-                ('last_used_at', models.DateTimeField(editable=False, null=True)),
-                ('camera', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='keys', to='cameras.camera')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("label", models.CharField(blank=True, max_length=100)),
+                ("prefix", models.CharField(editable=False, max_length=12, unique=True)),
+                ("digest", models.BinaryField(max_length=32)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(editable=False, null=True)),
+                ("last_used_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "camera",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="keys",
+                        to="cameras.camera",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='Heartbeat',
+            name="Heartbeat",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('received_at', models.DateTimeField(db_index=True)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('through', models.DateTimeField(null=True)),
-                ('queue_depth', models.PositiveIntegerField(null=True)),
-                ('clock_skew_seconds', models.FloatField(null=True)),
-                ('detail', models.JSONField(default=dict)),
-                ('camera', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='heartbeats', to='cameras.camera')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("received_at", models.DateTimeField(db_index=True)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("through", models.DateTimeField(null=True)),
+                ("queue_depth", models.PositiveIntegerField(null=True)),
+                ("clock_skew_seconds", models.FloatField(null=True)),
+                ("detail", models.JSONField(default=dict)),
+                (
+                    "camera",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="heartbeats",
+                        to="cameras.camera",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Site',
+            name="Site",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=100)),
-                ('slug', models.SlugField(unique=True)),
-                ('kind', models.CharField(choices=[('parking', 'parking (visits)'), ('vignette', 'vignette road'), ('zone', 'charging zone')], max_length=10)),
-                ('timezone', models.CharField(default='UTC', max_length=64, validators=[cameras.models.check_timezone])),
-                ('regions', models.JSONField(blank=True, default=list, help_text='Countries whose plates are common here (ISO 3166 codes): a hint to the reader.')),
-                ('debounce_seconds', models.PositiveSmallIntegerField(default=45, help_text='Reads of one vehicle this close together are one passage.')),
-                ('skew_limit_seconds', models.FloatField(default=2.0, help_text='A device clock further ahead than this is quarantined.', validators=[django.core.validators.MinValueValidator(0)])),
-                ('offline_after_seconds', models.PositiveIntegerField(default=180, help_text='A camera silent for longer is shown as offline.')),
-                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sites', to='cameras.organisation')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=100)),
+                ("slug", models.SlugField(unique=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("parking", "parking (visits)"),
+                            ("vignette", "vignette road"),
+                            ("zone", "charging zone"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "timezone",
+                    models.CharField(
+                        default="UTC", max_length=64, validators=[cameras.models.check_timezone]
+                    ),
+                ),
+                (
+                    "regions",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text="Countries whose plates are common here (ISO 3166 codes): a hint to the reader.",
+                    ),
+                ),
+                (
+                    "debounce_seconds",
+                    models.PositiveSmallIntegerField(
+                        default=45,
+                        help_text="Reads of one vehicle this close together are one passage.",
+                    ),
+                ),
+                (
+                    "skew_limit_seconds",
+                    models.FloatField(
+                        default=2.0,
+                        help_text="A device clock further ahead than this is quarantined.",
+                        validators=[django.core.validators.MinValueValidator(0)],
+                    ),
+                ),
+                (
+                    "offline_after_seconds",
+                    models.PositiveIntegerField(
+                        default=180, help_text="A camera silent for longer is shown as offline."
+                    ),
+                ),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="sites",
+                        to="cameras.organisation",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.AddField(
-            model_name='camera',
-            name='site',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cameras', to='cameras.site'),
+            model_name="camera",
+            name="site",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="cameras",
+                to="cameras.site",
+            ),
         ),
         migrations.CreateModel(
-            name='Zone',
+            name="Zone",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=100)),
-                ('places', models.PositiveIntegerField(blank=True, help_text='Parking places, if any.', null=True)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='zones', to='cameras.site')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=100)),
+                (
+                    "places",
+                    models.PositiveIntegerField(
+                        blank=True, help_text="Parking places, if any.", null=True
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="zones",
+                        to="cameras.site",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['site', 'name'],
+                "ordering": ["site", "name"],
             },
         ),
         migrations.AddField(
-            model_name='camera',
-            name='zone',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to='cameras.zone'),
+            model_name="camera",
+            name="zone",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                to="cameras.zone",
+            ),
         ),
         migrations.CreateModel(
-            name='Capture',
+            name="Capture",
             fields=[
-                ('data_class', models.CharField(choices=[('pending', 'pending read'), ('compliant', 'compliant read'), ('unmatched', 'unmatched non-violation read'), ('watchlist', 'watchlist hit'), ('case', 'case evidence'), ('device-image', 'device image'), ('right', 'right (vignette, permit, payment)'), ('entry', 'watchlist entry')], max_length=16)),
-                ('data_key', models.UUIDField(db_index=True, editable=False)),
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('frame', 'frame'), ('crop', 'plate crop'), ('read', 'finished read')], max_length=5)),
-                ('status', models.CharField(choices=[('received', 'received'), ('recognised', 'recognised'), ('unreadable', 'unreadable'), ('failed', 'failed')], default='received', max_length=10)),
-                ('failure', models.CharField(blank=True, max_length=40)),
-                ('failure_sentence', models.CharField(blank=True, max_length=200)),
-                ('event_token', vault.models.TokenField()),
-                ('content_digest', models.BinaryField(max_length=32)),
-                ('captured_at', models.DateTimeField()),
-                ('received_at', models.DateTimeField()),
-                ('quarantined', models.BooleanField(default=False)),
-                ('latitude', models.FloatField(null=True)),
-                ('longitude', models.FloatField(null=True)),
-                ('heading', models.FloatField(null=True)),
-                ('exposure', models.JSONField(default=dict)),
-                ('picture', models.CharField(blank=True, max_length=120)),
-                ('crop', models.CharField(blank=True, max_length=120)),
-                ('picture_sha256', models.BinaryField(max_length=32, null=True)),
-                ('picture_bytes', models.PositiveIntegerField(default=0)),
-                ('read', vault.models.SealedTextField(null=True)),
-                ('outcome', models.JSONField(default=dict)),
-                ('recognised_at', models.DateTimeField(null=True)),
-                ('judged_at', models.DateTimeField(null=True)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('lease_token', models.UUIDField(null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('camera', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='captures', to='cameras.camera')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='captures', to='cameras.site')),
+                (
+                    "data_class",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending read"),
+                            ("compliant", "compliant read"),
+                            ("unmatched", "unmatched non-violation read"),
+                            ("watchlist", "watchlist hit"),
+                            ("case", "case evidence"),
+                            ("device-image", "device image"),
+                            ("right", "right (vignette, permit, payment)"),
+                            ("entry", "watchlist entry"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("data_key", models.UUIDField(db_index=True, editable=False)),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("frame", "frame"),
+                            ("crop", "plate crop"),
+                            ("read", "finished read"),
+                        ],
+                        max_length=5,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("received", "received"),
+                            ("recognised", "recognised"),
+                            ("unreadable", "unreadable"),
+                            ("failed", "failed"),
+                        ],
+                        default="received",
+                        max_length=10,
+                    ),
+                ),
+                ("failure", models.CharField(blank=True, max_length=40)),
+                ("failure_sentence", models.CharField(blank=True, max_length=200)),
+                ("event_token", vault.models.TokenField()),
+                ("content_digest", models.BinaryField(max_length=32)),
+                ("captured_at", models.DateTimeField()),
+                ("received_at", models.DateTimeField()),
+                ("quarantined", models.BooleanField(default=False)),
+                ("latitude", models.FloatField(null=True)),
+                ("longitude", models.FloatField(null=True)),
+                ("heading", models.FloatField(null=True)),
+                ("exposure", models.JSONField(default=dict)),
+                ("picture", models.CharField(blank=True, max_length=120)),
+                ("crop", models.CharField(blank=True, max_length=120)),
+                ("picture_sha256", models.BinaryField(max_length=32, null=True)),
+                ("picture_bytes", models.PositiveIntegerField(default=0)),
+                ("read", vault.models.SealedTextField(null=True)),
+                ("outcome", models.JSONField(default=dict)),
+                ("recognised_at", models.DateTimeField(null=True)),
+                ("judged_at", models.DateTimeField(null=True)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("lease_token", models.UUIDField(null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "camera",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="captures",
+                        to="cameras.camera",
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="captures",
+                        to="cameras.site",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('status', 'received')), fields=['id'], name='capture_waiting'), models.Index(fields=['site', '-received_at'], name='capture_by_site'), models.Index(fields=['camera', '-received_at'], name='capture_by_camera')],
-                'constraints': [models.UniqueConstraint(fields=('camera', 'event_token'), name='event_once_per_camera'), models.CheckConstraint(condition=models.Q(('status', 'failed'), ('failure', ''), _connector='XOR'), name='failed_capture_has_reason')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("status", "received")),
+                        fields=["id"],
+                        name="capture_waiting",
+                    ),
+                    models.Index(fields=["site", "-received_at"], name="capture_by_site"),
+                    models.Index(fields=["camera", "-received_at"], name="capture_by_camera"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("camera", "event_token"), name="event_once_per_camera"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("status", "failed"), ("failure", ""), _connector="XOR"),
+                        name="failed_capture_has_reason",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SiteRole',
+            name="SiteRole",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('role', models.CharField(choices=[('viewer', 'viewer (figures and camera health, no plates)'), ('operator', 'operator (reads, cases, alerts)'), ('supervisor', 'supervisor (operator, and approves)'), ('auditor', 'auditor (the audit log)')], max_length=12)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='roles', to='cameras.site')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='site_roles', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("viewer", "viewer (figures and camera health, no plates)"),
+                            ("operator", "operator (reads, cases, alerts)"),
+                            ("supervisor", "supervisor (operator, and approves)"),
+                            ("auditor", "auditor (the audit log)"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="roles",
+                        to="cameras.site",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="site_roles",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('user', 'site', 'role'), name='role_once_per_site')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("user", "site", "role"), name="role_once_per_site"
+                    )
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='zone',
-            constraint=models.UniqueConstraint(fields=('site', 'name'), name='zone_name_per_site'),
+            model_name="zone",
+            constraint=models.UniqueConstraint(fields=("site", "name"), name="zone_name_per_site"),
         ),
         migrations.AddConstraint(
-            model_name='camera',
-            constraint=models.UniqueConstraint(fields=('site', 'slug'), name='camera_slug_per_site'),
+            model_name="camera",
+            constraint=models.UniqueConstraint(
+                fields=("site", "slug"), name="camera_slug_per_site"
+            ),
         ),
     ]

@@ -8,109 +8,243 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('cameras', '0001_initial'),
+        ("cameras", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Case',
+            name="Case",
             fields=[
-                ('data_class', models.CharField(choices=[('pending', 'pending read'), ('compliant', 'compliant read'), ('unmatched', 'unmatched non-violation read'), ('watchlist', 'watchlist hit'), ('case', 'case evidence'), ('device-image', 'device image'), ('right', 'right (vignette, permit, payment)'), ('entry', 'watchlist entry')], max_length=16)),
-                ('data_key', models.UUIDField(db_index=True, editable=False)),
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('number', models.CharField(max_length=20, unique=True)),
-                ('subject_key', models.CharField(max_length=80)),
-                ('passage_ids', models.JSONField(default=list)),
-                ('visit_id', models.UUIDField(db_index=True, null=True)),
-                ('state', models.CharField(choices=[('candidate', 'candidate'), ('review', 'needs a human look'), ('confirmed', 'confirmed'), ('notice-issued', 'notice issued'), ('paid', 'paid'), ('appealed', 'appealed'), ('upheld', 'appeal refused'), ('cancelled', 'cancelled'), ('written-off', 'written off'), ('dismissed', 'dismissed'), ('closed', 'closed by the judge')], max_length=14)),
-                ('verdict', models.CharField(max_length=10)),
-                ('reason', models.CharField(max_length=20)),
-                ('verdict_id', models.UUIDField()),
-                ('overstay_minutes', models.PositiveIntegerField(default=0)),
-                ('explanation', models.JSONField(default=list)),
-                ('seen_from', models.DateTimeField()),
-                ('seen_to', models.DateTimeField()),
-                ('text', vault.models.SealedTextField()),
-                ('token_exact', vault.models.TokenField(db_index=True)),
-                ('country', models.CharField(blank=True, max_length=6)),
-                ('confidence', models.FloatField()),
-                ('opened_at', models.DateTimeField()),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('decision_reason', models.CharField(blank=True, max_length=40)),
-                ('decision_note', models.CharField(blank=True, max_length=500)),
-                ('closed_at', models.DateTimeField(null=True)),
-                ('decided_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cases', to='cameras.site')),
+                (
+                    "data_class",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending read"),
+                            ("compliant", "compliant read"),
+                            ("unmatched", "unmatched non-violation read"),
+                            ("watchlist", "watchlist hit"),
+                            ("case", "case evidence"),
+                            ("device-image", "device image"),
+                            ("right", "right (vignette, permit, payment)"),
+                            ("entry", "watchlist entry"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("data_key", models.UUIDField(db_index=True, editable=False)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("number", models.CharField(max_length=20, unique=True)),
+                ("subject_key", models.CharField(max_length=80)),
+                ("passage_ids", models.JSONField(default=list)),
+                ("visit_id", models.UUIDField(db_index=True, null=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("candidate", "candidate"),
+                            ("review", "needs a human look"),
+                            ("confirmed", "confirmed"),
+                            ("notice-issued", "notice issued"),
+                            ("paid", "paid"),
+                            ("appealed", "appealed"),
+                            ("upheld", "appeal refused"),
+                            ("cancelled", "cancelled"),
+                            ("written-off", "written off"),
+                            ("dismissed", "dismissed"),
+                            ("closed", "closed by the judge"),
+                        ],
+                        max_length=14,
+                    ),
+                ),
+                ("verdict", models.CharField(max_length=10)),
+                ("reason", models.CharField(max_length=20)),
+                ("verdict_id", models.UUIDField()),
+                ("overstay_minutes", models.PositiveIntegerField(default=0)),
+                ("explanation", models.JSONField(default=list)),
+                ("seen_from", models.DateTimeField()),
+                ("seen_to", models.DateTimeField()),
+                ("text", vault.models.SealedTextField()),
+                ("token_exact", vault.models.TokenField(db_index=True)),
+                ("country", models.CharField(blank=True, max_length=6)),
+                ("confidence", models.FloatField()),
+                ("opened_at", models.DateTimeField()),
+                ("decided_at", models.DateTimeField(null=True)),
+                ("decision_reason", models.CharField(blank=True, max_length=40)),
+                ("decision_note", models.CharField(blank=True, max_length=500)),
+                ("closed_at", models.DateTimeField(null=True)),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cases",
+                        to="cameras.site",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-opened_at'],
+                "ordering": ["-opened_at"],
             },
         ),
         migrations.CreateModel(
-            name='CaseEvent',
+            name="CaseEvent",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('from_state', models.CharField(blank=True, max_length=14)),
-                ('to_state', models.CharField(max_length=14)),
-                ('actor', models.CharField(max_length=150)),
-                ('reason', models.CharField(blank=True, max_length=40)),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='cases.case')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("from_state", models.CharField(blank=True, max_length=14)),
+                ("to_state", models.CharField(max_length=14)),
+                ("actor", models.CharField(max_length=150)),
+                ("reason", models.CharField(blank=True, max_length=40)),
+                ("note", models.CharField(blank=True, max_length=500)),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="cases.case",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['at'],
+                "ordering": ["at"],
             },
         ),
         migrations.CreateModel(
-            name='Evidence',
+            name="Evidence",
             fields=[
-                ('data_class', models.CharField(choices=[('pending', 'pending read'), ('compliant', 'compliant read'), ('unmatched', 'unmatched non-violation read'), ('watchlist', 'watchlist hit'), ('case', 'case evidence'), ('device-image', 'device image'), ('right', 'right (vignette, permit, payment)'), ('entry', 'watchlist entry')], max_length=16)),
-                ('data_key', models.UUIDField(db_index=True, editable=False)),
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('role', models.CharField(max_length=8)),
-                ('camera_name', models.CharField(max_length=210)),
-                ('captured_at', models.DateTimeField()),
-                ('received_at', models.DateTimeField()),
-                ('text', vault.models.SealedTextField()),
-                ('score', models.FloatField()),
-                ('char_scores', models.JSONField(default=list)),
-                ('quad', models.JSONField(null=True)),
-                ('models_used', models.JSONField(default=dict)),
-                ('picture', models.CharField(blank=True, max_length=120)),
-                ('crop', models.CharField(blank=True, max_length=120)),
-                ('picture_sha256', models.BinaryField(max_length=32, null=True)),
-                ('capture_id', models.UUIDField()),
-                ('token_exact', vault.models.TokenField(db_index=True)),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='evidence', to='cases.case')),
+                (
+                    "data_class",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending read"),
+                            ("compliant", "compliant read"),
+                            ("unmatched", "unmatched non-violation read"),
+                            ("watchlist", "watchlist hit"),
+                            ("case", "case evidence"),
+                            ("device-image", "device image"),
+                            ("right", "right (vignette, permit, payment)"),
+                            ("entry", "watchlist entry"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("data_key", models.UUIDField(db_index=True, editable=False)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("role", models.CharField(max_length=8)),
+                ("camera_name", models.CharField(max_length=210)),
+                ("captured_at", models.DateTimeField()),
+                ("received_at", models.DateTimeField()),
+                ("text", vault.models.SealedTextField()),
+                ("score", models.FloatField()),
+                ("char_scores", models.JSONField(default=list)),
+                ("quad", models.JSONField(null=True)),
+                ("models_used", models.JSONField(default=dict)),
+                ("picture", models.CharField(blank=True, max_length=120)),
+                ("crop", models.CharField(blank=True, max_length=120)),
+                ("picture_sha256", models.BinaryField(max_length=32, null=True)),
+                ("capture_id", models.UUIDField()),
+                ("token_exact", vault.models.TokenField(db_index=True)),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="evidence",
+                        to="cases.case",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['captured_at'],
+                "ordering": ["captured_at"],
             },
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(condition=models.Q(('state__in', ('candidate', 'review'))), fields=['site', '-opened_at'], name='case_open'),
+            model_name="case",
+            index=models.Index(
+                condition=models.Q(("state__in", ("candidate", "review"))),
+                fields=["site", "-opened_at"],
+                name="case_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ('dismissed', 'closed', 'paid', 'cancelled', 'written-off')), _negated=True), fields=('subject_key',), name='one_live_case_per_subject'),
+            model_name="case",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    ("state__in", ("dismissed", "closed", "paid", "cancelled", "written-off")),
+                    _negated=True,
+                ),
+                fields=("subject_key",),
+                name="one_live_case_per_subject",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['candidate', 'review', 'closed']), models.Q(('decided_at__isnull', False), ('decided_by__isnull', False), models.Q(('decision_reason', ''), _negated=True)), _connector='OR'), name='decided_case_says_who_when_why'),
+            model_name="case",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ["candidate", "review", "closed"]),
+                    models.Q(
+                        ("decided_at__isnull", False),
+                        ("decided_by__isnull", False),
+                        models.Q(("decision_reason", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="decided_case_says_who_when_why",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at__isnull', False), ('state__in', ('dismissed', 'closed', 'paid', 'cancelled', 'written-off'))), models.Q(models.Q(('state__in', ('dismissed', 'closed', 'paid', 'cancelled', 'written-off')), _negated=True), ('closed_at__isnull', True)), _connector='OR'), name='closed_case_says_when'),
+            model_name="case",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("closed_at__isnull", False),
+                        ("state__in", ("dismissed", "closed", "paid", "cancelled", "written-off")),
+                    ),
+                    models.Q(
+                        models.Q(
+                            (
+                                "state__in",
+                                ("dismissed", "closed", "paid", "cancelled", "written-off"),
+                            ),
+                            _negated=True,
+                        ),
+                        ("closed_at__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="closed_case_says_when",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='evidence',
-            constraint=models.UniqueConstraint(fields=('case', 'capture_id'), name='evidence_once_per_capture'),
+            model_name="evidence",
+            constraint=models.UniqueConstraint(
+                fields=("case", "capture_id"), name="evidence_once_per_capture"
+            ),
         ),
     ]

@@ -8,155 +8,358 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('cameras', '0001_initial'),
+        ("cameras", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Provider',
+            name="Provider",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=100, unique=True)),
-                ('active', models.BooleanField(default=True)),
-                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cameras.organisation')),
-                ('sites', models.ManyToManyField(blank=True, help_text='Empty: all of the organisation.', related_name='providers', to='cameras.site')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=100, unique=True)),
+                ("active", models.BooleanField(default=True)),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="cameras.organisation",
+                    ),
+                ),
+                (
+                    "sites",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Empty: all of the organisation.",
+                        related_name="providers",
+                        to="cameras.site",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='ProviderKey',
+            name="ProviderKey",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('label', models.CharField(blank=True, max_length=100)),
-                ('prefix', models.CharField(editable=False, max_length=12, unique=True)),
-                ('digest', models.BinaryField(max_length=32)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(editable=False, null=True)),
-                ('last_used_at', models.DateTimeField(editable=False, null=True)),
-                ('provider', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='keys', to='rights.provider')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("label", models.CharField(blank=True, max_length=100)),
+                ("prefix", models.CharField(editable=False, max_length=12, unique=True)),
+                ("digest", models.BinaryField(max_length=32)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(editable=False, null=True)),
+                ("last_used_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "provider",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="keys",
+                        to="rights.provider",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='Right',
+            name="Right",
             fields=[
-                ('data_class', models.CharField(choices=[('pending', 'pending read'), ('compliant', 'compliant read'), ('unmatched', 'unmatched non-violation read'), ('watchlist', 'watchlist hit'), ('case', 'case evidence'), ('device-image', 'device image'), ('right', 'right (vignette, permit, payment)'), ('entry', 'watchlist entry')], max_length=16)),
-                ('data_key', models.UUIDField(db_index=True, editable=False)),
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('vignette', 'vignette'), ('payment', 'parking payment'), ('permit', 'permit'), ('exemption', 'exemption'), ('zone-payment', 'zone payment')], max_length=12)),
-                ('external_token', vault.models.TokenField()),
-                ('external_id', vault.models.SealedTextField()),
-                ('content_token', vault.models.TokenField()),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('current', models.BooleanField(default=True)),
-                ('scheme', models.CharField(blank=True, max_length=20)),
-                ('product', models.CharField(blank=True, max_length=20)),
-                ('scope', models.CharField(blank=True, max_length=20)),
-                ('category', models.CharField(blank=True, max_length=16)),
-                ('reason', models.CharField(blank=True, max_length=40)),
-                ('max_present', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('first_day', models.DateField(blank=True, null=True)),
-                ('year', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('starts_at', models.DateTimeField(null=True)),
-                ('ends_at', models.DateTimeField(null=True)),
-                ('healed_from', models.DateTimeField(null=True)),
-                ('bought_at', models.DateTimeField(blank=True, null=True)),
-                ('known_at', models.DateTimeField()),
-                ('withdrawn_at', models.DateTimeField(blank=True, null=True)),
-                ('used_up_at', models.DateTimeField(editable=False, null=True)),
-                ('provider', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='rights', to='rights.provider')),
-                ('site', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='rights', to='cameras.site')),
+                (
+                    "data_class",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending read"),
+                            ("compliant", "compliant read"),
+                            ("unmatched", "unmatched non-violation read"),
+                            ("watchlist", "watchlist hit"),
+                            ("case", "case evidence"),
+                            ("device-image", "device image"),
+                            ("right", "right (vignette, permit, payment)"),
+                            ("entry", "watchlist entry"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("data_key", models.UUIDField(db_index=True, editable=False)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("vignette", "vignette"),
+                            ("payment", "parking payment"),
+                            ("permit", "permit"),
+                            ("exemption", "exemption"),
+                            ("zone-payment", "zone payment"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("external_token", vault.models.TokenField()),
+                ("external_id", vault.models.SealedTextField()),
+                ("content_token", vault.models.TokenField()),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("current", models.BooleanField(default=True)),
+                ("scheme", models.CharField(blank=True, max_length=20)),
+                ("product", models.CharField(blank=True, max_length=20)),
+                ("scope", models.CharField(blank=True, max_length=20)),
+                ("category", models.CharField(blank=True, max_length=16)),
+                ("reason", models.CharField(blank=True, max_length=40)),
+                ("max_present", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("first_day", models.DateField(blank=True, null=True)),
+                ("year", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("starts_at", models.DateTimeField(null=True)),
+                ("ends_at", models.DateTimeField(null=True)),
+                ("healed_from", models.DateTimeField(null=True)),
+                ("bought_at", models.DateTimeField(blank=True, null=True)),
+                ("known_at", models.DateTimeField()),
+                ("withdrawn_at", models.DateTimeField(blank=True, null=True)),
+                ("used_up_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "provider",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="rights",
+                        to="rights.provider",
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="rights",
+                        to="cameras.site",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='RightPlate',
+            name="RightPlate",
             fields=[
-                ('data_class', models.CharField(choices=[('pending', 'pending read'), ('compliant', 'compliant read'), ('unmatched', 'unmatched non-violation read'), ('watchlist', 'watchlist hit'), ('case', 'case evidence'), ('device-image', 'device image'), ('right', 'right (vignette, permit, payment)'), ('entry', 'watchlist entry')], max_length=16)),
-                ('data_key', models.UUIDField(db_index=True, editable=False)),
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('text', vault.models.SealedTextField()),
-                ('token_exact', vault.models.TokenField(db_index=True)),
-                ('token_class', vault.models.TokenField(db_index=True)),
-                ('country', models.CharField(blank=True, max_length=6)),
-                ('right', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='plates', to='rights.right')),
+                (
+                    "data_class",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending read"),
+                            ("compliant", "compliant read"),
+                            ("unmatched", "unmatched non-violation read"),
+                            ("watchlist", "watchlist hit"),
+                            ("case", "case evidence"),
+                            ("device-image", "device image"),
+                            ("right", "right (vignette, permit, payment)"),
+                            ("entry", "watchlist entry"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("data_key", models.UUIDField(db_index=True, editable=False)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("text", vault.models.SealedTextField()),
+                ("token_exact", vault.models.TokenField(db_index=True)),
+                ("token_class", vault.models.TokenField(db_index=True)),
+                ("country", models.CharField(blank=True, max_length=6)),
+                (
+                    "right",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="plates",
+                        to="rights.right",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='RightTouch',
+            name="RightTouch",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField()),
-                ('right', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='rights.right')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "right",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="rights.right",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Scheme',
+            name="Scheme",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('code', models.CharField(max_length=20)),
-                ('name', models.CharField(max_length=100)),
-                ('country', models.CharField(max_length=2)),
-                ('timezone', models.CharField(max_length=64)),
-                ('effective_from', models.DateTimeField()),
-                ('rules', models.JSONField()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("code", models.CharField(max_length=20)),
+                ("name", models.CharField(max_length=100)),
+                ("country", models.CharField(max_length=2)),
+                ("timezone", models.CharField(max_length=64)),
+                ("effective_from", models.DateTimeField()),
+                ("rules", models.JSONField()),
             ],
             options={
-                'ordering': ['code', '-effective_from'],
-                'constraints': [models.UniqueConstraint(fields=('code', 'effective_from'), name='one_scheme_version_per_instant')],
+                "ordering": ["code", "-effective_from"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("code", "effective_from"), name="one_scheme_version_per_instant"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SiteRules',
+            name="SiteRules",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('effective_from', models.DateTimeField()),
-                ('scheme', models.CharField(blank=True, help_text='Code of the vignette scheme, at a vignette site.', max_length=20)),
-                ('scope', models.CharField(blank=True, help_text="Part of the scheme's network, where rights name one.", max_length=20)),
-                ('window', models.JSONField(blank=True, help_text='Charging window, at a zone site (docs/rules.md).', null=True)),
-                ('confidence_floor', models.FloatField(default=0.8, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(1)])),
-                ('consideration_minutes', models.PositiveIntegerField(default=5)),
-                ('grace_minutes', models.PositiveIntegerField(default=10)),
-                ('max_stay_minutes', models.PositiveIntegerField(default=1440)),
-                ('orphan_rate_limit', models.FloatField(default=0.2, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(1)])),
-                ('orphan_rate_over', models.PositiveIntegerField(default=50)),
-                ('suspended', models.BooleanField(default=False, help_text='Nothing is enforced here: passages are still recorded.')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rules', to='cameras.site')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("effective_from", models.DateTimeField()),
+                (
+                    "scheme",
+                    models.CharField(
+                        blank=True,
+                        help_text="Code of the vignette scheme, at a vignette site.",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "scope",
+                    models.CharField(
+                        blank=True,
+                        help_text="Part of the scheme's network, where rights name one.",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "window",
+                    models.JSONField(
+                        blank=True,
+                        help_text="Charging window, at a zone site (docs/rules.md).",
+                        null=True,
+                    ),
+                ),
+                (
+                    "confidence_floor",
+                    models.FloatField(
+                        default=0.8,
+                        validators=[
+                            django.core.validators.MinValueValidator(0),
+                            django.core.validators.MaxValueValidator(1),
+                        ],
+                    ),
+                ),
+                ("consideration_minutes", models.PositiveIntegerField(default=5)),
+                ("grace_minutes", models.PositiveIntegerField(default=10)),
+                ("max_stay_minutes", models.PositiveIntegerField(default=1440)),
+                (
+                    "orphan_rate_limit",
+                    models.FloatField(
+                        default=0.2,
+                        validators=[
+                            django.core.validators.MinValueValidator(0),
+                            django.core.validators.MaxValueValidator(1),
+                        ],
+                    ),
+                ),
+                ("orphan_rate_over", models.PositiveIntegerField(default=50)),
+                (
+                    "suspended",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Nothing is enforced here: passages are still recorded.",
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="rules",
+                        to="cameras.site",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'site rules',
-                'ordering': ['site', '-effective_from'],
+                "verbose_name_plural": "site rules",
+                "ordering": ["site", "-effective_from"],
             },
         ),
         migrations.AddIndex(
-            model_name='right',
-            index=models.Index(condition=models.Q(('current', True)), fields=['site', 'starts_at', 'ends_at'], name='right_at_site'),
+            model_name="right",
+            index=models.Index(
+                condition=models.Q(("current", True)),
+                fields=["site", "starts_at", "ends_at"],
+                name="right_at_site",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='right',
-            constraint=models.UniqueConstraint(fields=('provider', 'external_token', 'version'), name='right_version_once', nulls_distinct=False),
+            model_name="right",
+            constraint=models.UniqueConstraint(
+                fields=("provider", "external_token", "version"),
+                name="right_version_once",
+                nulls_distinct=False,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='right',
-            constraint=models.UniqueConstraint(condition=models.Q(('current', True)), fields=('provider', 'external_token'), name='one_current_version', nulls_distinct=False),
+            model_name="right",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("current", True)),
+                fields=("provider", "external_token"),
+                name="one_current_version",
+                nulls_distinct=False,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='right',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ends_at__isnull', True), ('starts_at__isnull', True)), ('ends_at__gte', models.F('starts_at')), _connector='OR'), name='right_ends_after_start'),
+            model_name="right",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("ends_at__isnull", True), ("starts_at__isnull", True)),
+                    ("ends_at__gte", models.F("starts_at")),
+                    _connector="OR",
+                ),
+                name="right_ends_after_start",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='siterules',
-            constraint=models.UniqueConstraint(fields=('site', 'effective_from'), name='one_rule_set_per_instant'),
+            model_name="siterules",
+            constraint=models.UniqueConstraint(
+                fields=("site", "effective_from"), name="one_rule_set_per_instant"
+            ),
         ),
     ]

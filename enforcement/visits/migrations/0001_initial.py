@@ -6,58 +6,186 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('cameras', '0001_initial'),
+        ("cameras", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='VerdictVersion',
+            name="VerdictVersion",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('passage_id', models.UUIDField(db_index=True, null=True)),
-                ('visit_id', models.UUIDField(db_index=True, null=True)),
-                ('version', models.PositiveIntegerField()),
-                ('current', models.BooleanField(default=True)),
-                ('seen_at', models.DateTimeField()),
-                ('decided_at', models.DateTimeField(db_index=True)),
-                ('provisional', models.BooleanField(default=True)),
-                ('verdict', models.CharField(choices=[('paid', 'paid'), ('permitted', 'permitted'), ('exempt', 'exempt'), ('excused', 'excused'), ('unpaid', 'unpaid'), ('overstay', 'overstay'), ('pending', 'pending'), ('review', 'review'), ('none', 'none')], max_length=10)),
-                ('reason', models.CharField(choices=[('payment', 'payment'), ('permit', 'permit'), ('exemption', 'exemption'), ('vignette', 'vignette'), ('zone-payment', 'zone-payment'), ('ocr-equivalent', 'ocr-equivalent'), ('keying-error', 'keying-error'), ('consideration', 'consideration'), ('grace', 'grace'), ('paid-late', 'paid-late'), ('no-right', 'no-right'), ('right-ended', 'right-ended'), ('right-not-started', 'right-not-started'), ('wrong-category', 'wrong-category'), ('wrong-country', 'wrong-country'), ('permit-in-use', 'permit-in-use'), ('near-right', 'near-right'), ('several-candidates', 'several-candidates'), ('low-confidence', 'low-confidence'), ('country-unknown', 'country-unknown'), ('fuzzy-pairing', 'fuzzy-pairing'), ('contradiction', 'contradiction'), ('inferred-end', 'inferred-end'), ('clock-skew', 'clock-skew'), ('awaiting-camera', 'awaiting-camera'), ('awaiting-deadline', 'awaiting-deadline'), ('outside-window', 'outside-window'), ('site-suspended', 'site-suspended')], max_length=20, null=True)),
-                ('right_id', models.UUIDField(null=True)),
-                ('overstay_minutes', models.PositiveIntegerField(default=0)),
-                ('explanation', models.JSONField(default=list)),
-                ('rules', models.JSONField(default=dict)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cameras.site')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("passage_id", models.UUIDField(db_index=True, null=True)),
+                ("visit_id", models.UUIDField(db_index=True, null=True)),
+                ("version", models.PositiveIntegerField()),
+                ("current", models.BooleanField(default=True)),
+                ("seen_at", models.DateTimeField()),
+                ("decided_at", models.DateTimeField(db_index=True)),
+                ("provisional", models.BooleanField(default=True)),
+                (
+                    "verdict",
+                    models.CharField(
+                        choices=[
+                            ("paid", "paid"),
+                            ("permitted", "permitted"),
+                            ("exempt", "exempt"),
+                            ("excused", "excused"),
+                            ("unpaid", "unpaid"),
+                            ("overstay", "overstay"),
+                            ("pending", "pending"),
+                            ("review", "review"),
+                            ("none", "none"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("payment", "payment"),
+                            ("permit", "permit"),
+                            ("exemption", "exemption"),
+                            ("vignette", "vignette"),
+                            ("zone-payment", "zone-payment"),
+                            ("ocr-equivalent", "ocr-equivalent"),
+                            ("keying-error", "keying-error"),
+                            ("consideration", "consideration"),
+                            ("grace", "grace"),
+                            ("paid-late", "paid-late"),
+                            ("no-right", "no-right"),
+                            ("right-ended", "right-ended"),
+                            ("right-not-started", "right-not-started"),
+                            ("wrong-category", "wrong-category"),
+                            ("wrong-country", "wrong-country"),
+                            ("permit-in-use", "permit-in-use"),
+                            ("near-right", "near-right"),
+                            ("several-candidates", "several-candidates"),
+                            ("low-confidence", "low-confidence"),
+                            ("country-unknown", "country-unknown"),
+                            ("fuzzy-pairing", "fuzzy-pairing"),
+                            ("contradiction", "contradiction"),
+                            ("inferred-end", "inferred-end"),
+                            ("clock-skew", "clock-skew"),
+                            ("awaiting-camera", "awaiting-camera"),
+                            ("awaiting-deadline", "awaiting-deadline"),
+                            ("outside-window", "outside-window"),
+                            ("site-suspended", "site-suspended"),
+                        ],
+                        max_length=20,
+                        null=True,
+                    ),
+                ),
+                ("right_id", models.UUIDField(null=True)),
+                ("overstay_minutes", models.PositiveIntegerField(default=0)),
+                ("explanation", models.JSONField(default=list)),
+                ("rules", models.JSONField(default=dict)),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="cameras.site",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['site', '-decided_at'], name='verdict_by_site')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('passage_id__isnull', False), ('visit_id__isnull', False), _connector='XOR'), name='verdict_on_one_thing'), models.UniqueConstraint(fields=('passage_id', 'version'), name='passage_verdict_once'), models.UniqueConstraint(fields=('visit_id', 'version'), name='visit_verdict_once'), models.UniqueConstraint(condition=models.Q(('current', True)), fields=('passage_id',), name='passage_verdict_current'), models.UniqueConstraint(condition=models.Q(('current', True)), fields=('visit_id',), name='visit_verdict_current')],
+                "indexes": [models.Index(fields=["site", "-decided_at"], name="verdict_by_site")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("passage_id__isnull", False),
+                            ("visit_id__isnull", False),
+                            _connector="XOR",
+                        ),
+                        name="verdict_on_one_thing",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("passage_id", "version"), name="passage_verdict_once"
+                    ),
+                    models.UniqueConstraint(
+                        fields=("visit_id", "version"), name="visit_verdict_once"
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("current", True)),
+                        fields=("passage_id",),
+                        name="passage_verdict_current",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("current", True)),
+                        fields=("visit_id",),
+                        name="visit_verdict_current",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Visit',
+            name="Visit",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('entry_passage_id', models.UUIDField(db_index=True, null=True)),
-                ('exit_passage_id', models.UUIDField(db_index=True, null=True)),
-                ('entered_at', models.DateTimeField(null=True)),
-                ('exited_at', models.DateTimeField(null=True)),
-                ('status', models.CharField(choices=[('open', 'open'), ('complete', 'complete'), ('exit-missed', 'exit-missed'), ('entry-missed', 'entry-missed'), ('expired', 'expired')], max_length=12)),
-                ('fuzzy', models.BooleanField(default=False)),
-                ('contradicted', models.BooleanField(default=False)),
-                ('enforceable', models.BooleanField(default=False)),
-                ('token_exact', vault.models.TokenField(db_index=True)),
-                ('token_class', vault.models.TokenField(db_index=True)),
-                ('final_at', models.DateTimeField(null=True)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='visits', to='cameras.site')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("entry_passage_id", models.UUIDField(db_index=True, null=True)),
+                ("exit_passage_id", models.UUIDField(db_index=True, null=True)),
+                ("entered_at", models.DateTimeField(null=True)),
+                ("exited_at", models.DateTimeField(null=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("open", "open"),
+                            ("complete", "complete"),
+                            ("exit-missed", "exit-missed"),
+                            ("entry-missed", "entry-missed"),
+                            ("expired", "expired"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("fuzzy", models.BooleanField(default=False)),
+                ("contradicted", models.BooleanField(default=False)),
+                ("enforceable", models.BooleanField(default=False)),
+                ("token_exact", vault.models.TokenField(db_index=True)),
+                ("token_class", vault.models.TokenField(db_index=True)),
+                ("final_at", models.DateTimeField(null=True)),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="visits",
+                        to="cameras.site",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['site', 'entered_at'], name='visit_by_site'), models.Index(condition=models.Q(('final_at__isnull', True)), fields=['site'], name='visit_not_final')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('entered_at__isnull', False), ('exited_at__isnull', False), _connector='OR'), name='visit_has_an_end'), models.CheckConstraint(condition=models.Q(('enforceable', False), models.Q(('contradicted', False), ('fuzzy', False), ('status', 'complete')), _connector='OR'), name='enforceable_is_complete')],
+                "indexes": [
+                    models.Index(fields=["site", "entered_at"], name="visit_by_site"),
+                    models.Index(
+                        condition=models.Q(("final_at__isnull", True)),
+                        fields=["site"],
+                        name="visit_not_final",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("entered_at__isnull", False),
+                            ("exited_at__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="visit_has_an_end",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("enforceable", False),
+                            models.Q(
+                                ("contradicted", False), ("fuzzy", False), ("status", "complete")
+                            ),
+                            _connector="OR",
+                        ),
+                        name="enforceable_is_complete",
+                    ),
+                ],
             },
         ),
     ]

@@ -4,62 +4,75 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('cameras', '0001_initial'),
-        ('visits', '0001_initial'),
+        ("cameras", "0001_initial"),
+        ("visits", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='verdictversion',
-            name='act_due',
+            model_name="verdictversion",
+            name="act_due",
             field=models.BooleanField(default=False),
         ),
         migrations.AddField(
-            model_name='verdictversion',
-            name='awaits_through',
+            model_name="verdictversion",
+            name="awaits_through",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='verdictversion',
-            name='camera_id',
+            model_name="verdictversion",
+            name="camera_id",
             field=models.UUIDField(null=True),
         ),
         migrations.AddField(
-            model_name='verdictversion',
-            name='due_at',
+            model_name="verdictversion",
+            name="due_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='verdictversion',
-            name='exit_camera_id',
+            model_name="verdictversion",
+            name="exit_camera_id",
             field=models.UUIDField(null=True),
         ),
         migrations.AddField(
-            model_name='verdictversion',
-            name='visit_status',
-            field=models.CharField(blank=True, default='', max_length=12),
+            model_name="verdictversion",
+            name="visit_status",
+            field=models.CharField(blank=True, default="", max_length=12),
         ),
         migrations.AlterField(
-            model_name='verdictversion',
-            name='rules',
+            model_name="verdictversion",
+            name="rules",
             field=models.JSONField(default=list),
         ),
         migrations.AddIndex(
-            model_name='verdictversion',
-            index=models.Index(condition=models.Q(('current', True)), fields=['site', 'seen_at'], name='verdict_seen'),
+            model_name="verdictversion",
+            index=models.Index(
+                condition=models.Q(("current", True)),
+                fields=["site", "seen_at"],
+                name="verdict_seen",
+            ),
         ),
         migrations.AddIndex(
-            model_name='verdictversion',
-            index=models.Index(condition=models.Q(('current', True), ('due_at__isnull', False)), fields=['due_at'], name='verdict_due'),
+            model_name="verdictversion",
+            index=models.Index(
+                condition=models.Q(("current", True), ("due_at__isnull", False)),
+                fields=["due_at"],
+                name="verdict_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='verdictversion',
-            index=models.Index(condition=models.Q(('awaits_through__isnull', False), ('current', True)), fields=['site', 'awaits_through'], name='verdict_awaits'),
+            model_name="verdictversion",
+            index=models.Index(
+                condition=models.Q(("awaits_through__isnull", False), ("current", True)),
+                fields=["site", "awaits_through"],
+                name="verdict_awaits",
+            ),
         ),
         migrations.AddIndex(
-            model_name='verdictversion',
-            index=models.Index(condition=models.Q(('act_due', True)), fields=['id'], name='verdict_to_act'),
+            model_name="verdictversion",
+            index=models.Index(
+                condition=models.Q(("act_due", True)), fields=["id"], name="verdict_to_act"
+            ),
         ),
     ]

@@ -45,7 +45,7 @@ def test_the_runner_needs_nothing_but_the_standard_library() -> None:
 def test_every_command_is_in_the_help() -> None:
     text = cli.parser().format_help()
     for name in (
-        "demo", "serve", "setup", "test", "read", "bench", "manage", "scenario", "status",
+        "demo", "serve", "setup", "test", "read", "bench", "manage", "status",
         "doctor", "services", "env", "lock",
     ):  # fmt: skip
         assert f"    {name} " in text
@@ -64,13 +64,6 @@ def test_arguments_that_look_like_options_are_passed_on(
     monkeypatch.setitem(cli.PASSING_ON, name, (take, ""))
     assert cli.main([name, "-k", "x", "--help"]) == 4
     assert given == [["-k", "x", "--help"]]
-
-
-def test_scenario_is_a_management_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[list[str]] = []
-    monkeypatch.setattr(commands, "manage", lambda arguments: given.append(arguments) or 0)
-    assert cli.main(["scenario", "a.json"]) == 0
-    assert given == [["scenario", "a.json"]]
 
 
 def test_demo_hands_its_flags_to_the_player(monkeypatch: pytest.MonkeyPatch) -> None:
