@@ -9,6 +9,8 @@ from audit.adminsite import PlainAdmin, ReadOnly, badge
 from audit.models import AuditRow
 from audit.purposes import PURPOSES
 
+admin.site.index_title = "Administration"
+
 _DIGESTS = ("previous", "digest")
 
 
@@ -18,8 +20,6 @@ class AuditRowAdmin(ReadOnly, PlainAdmin):
 
     list_display = ("at", "who", "what", "purpose_words", "about", "count", "place", "state")
     list_filter = ("actor_kind", "action", "purpose", "outcome", ("at", admin.DateFieldListFilter))
-    search_fields = ("actor", "subject_id", "case_ref")
-    search_help_text = "A person, device or stage; the id of a row; a case reference. No plates."
     ordering = ("-id",)
     fieldsets = (
         (None, {"fields": ("at", "action", "purpose_words", "case_ref", "outcome")}),

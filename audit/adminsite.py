@@ -9,7 +9,6 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
 from django.forms import ModelForm
 from django.http import HttpRequest
 from unfold.decorators import action as unfold_action
@@ -50,7 +49,13 @@ class PlainAdmin(AnyAdmin):
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """The buttons above a row, for this person."""
-        return _allowed(request, super().get_actions_detail(request, object_id))  # type: ignore[misc]
+        buttons = _allowed(request, super().get_actions_detail(request, object_id))  # type: ignore[misc]
+        row = self.get_object(request, str(object_id))
+        return [
+            button
+            for button in buttons
+            if not button.method.unless or getattr(row, button.method.unless, None) is None
+        ]
 
 
 def _allowed(request: HttpRequest, buttons: list[Any]) -> list[Any]:
@@ -82,10 +87,17 @@ class RowsBelow(ReadOnly, AnyInline):
 
 
 def page_action(
-    description: str, *, path: str, permission: str, icon: str = "", danger: bool = False
+    description: str,
+    *,
+    path: str,
+    permission: str,
+    icon: str = "",
+    danger: bool = False,
+    unless: str = "",
 ) -> Callable[[F], F]:
     """A button above a list or a row that leads to a page of its own (`actions_list`,
-    `actions_detail`), for whoever has `permission`: Django's, with its app.
+    `actions_detail`), for whoever has `permission`: Django's, with its app. `unless` names a field
+    of the row; once it is filled the button is gone.
 
     The theme's own `permissions` are no use: its system check looks such a name up in the database,
     which is not there yet when `migrate` makes it.
@@ -102,7 +114,7 @@ def page_action(
         button = unfold_action(
             description=description, url_path=path, icon=icon or None, variant=variant
         )(gated)
-        button.needs = permission
+        button.needs, button.unless = permission, unless
         return cast(F, button)
 
     return decorate
@@ -112,8 +124,3 @@ def badge(description: str, colours: dict[str, str], *, ordering: str = "") -> C
     """A column whose words are coloured: success, info, warning, danger; grey where unnamed."""
     decorate = unfold_display(description=description, label=colours, ordering=ordering or None)
     return cast(Callable[[F], F], decorate)
-
-
-def title_of(row: Model) -> str:
-    """The row as a page's title names it."""
-    return f"{str(row._meta.verbose_name)[:1].upper()}{str(row._meta.verbose_name)[1:]} {row}"

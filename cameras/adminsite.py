@@ -4,6 +4,7 @@ Whoever acts, acts as `cameras.access.person_actor` says. Refusals of a service 
 told on the page; none of them quotes a plate.
 """
 
+import json
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any, cast
@@ -13,13 +14,14 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Model
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.forms.fields import InvalidJSONInput
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold import widgets
 
 from audit.access import reveal_text
-from audit.adminsite import AnyAdmin, PlainAdmin, title_of
+from audit.adminsite import AnyAdmin, PlainAdmin
 from audit.purposes import for_people
 from audit.services import Actor, record
 from cameras.access import person_actor
@@ -42,6 +44,11 @@ def person_of(request: HttpRequest) -> User:
 def actor_of(request: HttpRequest) -> Actor:
     """Who acts, for services and the audit log."""
     return person_actor(person_of(request), request)
+
+
+def posted(request: HttpRequest) -> QueryDict | None:
+    """What a form was sent with, be it nothing; None where none was sent."""
+    return request.POST if request.method == "POST" else None
 
 
 # --- rows ---------------------------------------------------------------------------------------
@@ -103,6 +110,8 @@ class AuditedAdmin(PlainAdmin):
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """The form of a row; what a service refuses after all is told, and nothing is stored."""
+        if request.method != "POST":
+            return super().changeform_view(request, *args, **kwargs)
         try:
             return super().changeform_view(request, *args, **kwargs)
         except ProductError as error:
@@ -192,7 +201,7 @@ def confirm_page(
     danger: bool = False,
 ) -> HttpResponse:
     """A question before something is done; `do` does it and says what it did, plate-free."""
-    form = forms.Form(request.POST or None)
+    form = forms.Form(posted(request))
     if request.method == "POST":
         try:
             with transaction.atomic():
@@ -250,7 +259,7 @@ def reveal_page(
 
     `what` names it ("plate"); `check_ref` refuses a reference that says what the seal hides.
     """
-    form, text, gone = RevealForm(request.POST or None), None, False
+    form, text, gone = RevealForm(posted(request)), None, False
     if request.method == "POST" and form.is_valid():
         try:
             text = reveal_text(
@@ -268,7 +277,7 @@ def reveal_page(
         request,
         admin,
         "reveal",
-        title=f"{what[:1].upper()}{what[1:]} of {title_of(row)[:1].lower()}{title_of(row)[1:]}",
+        title=f"{what[:1].upper()}{what[1:]} of {row}",
         row=row,
         form=form,
         what=what,
@@ -306,6 +315,23 @@ class DayInput(forms.DateInput):
 
     def __init__(self) -> None:
         super().__init__(attrs=_INPUT, format="%Y-%m-%d")
+
+
+class JSONText(forms.JSONField):
+    """JSON to be written by a person: indented, and empty where there is none."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        classes = f"{' '.join(widgets.TEXTAREA_CLASSES)} pw-code"
+        area = forms.Textarea(attrs={"class": classes, "rows": 16, "spellcheck": "false"})
+        super().__init__(widget=area, **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        """The text to edit; what was typed and can't be read stays as it was typed."""
+        if value is None:
+            return ""
+        if isinstance(value, InvalidJSONInput):
+            return value
+        return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def moment_field(label: str, *, required: bool = False, help_text: str = "") -> forms.DateTimeField:

@@ -5,14 +5,34 @@ import json
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from audit.adminsite import PlainAdmin, ReadOnly, badge
-from cameras.models import Capture, Heartbeat
+from cameras.models import Camera, Capture, Heartbeat
 
 _SEALED = ("read", "content_digest", "picture_sha256")
+
+
+class CameraFilter(admin.SimpleListFilter):
+    """Rows of one camera; the choices are looked up together with their sites."""
+
+    title = "camera"
+    parameter_name = "camera"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Every camera."""
+        return [(str(one.pk), str(one)) for one in Camera.objects.select_related("site")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows of the chosen one; of none where the address names no camera."""
+        chosen = dict(self.lookup_choices)
+        value = self.value()
+        if value is None:
+            return queryset
+        return queryset.filter(camera=value) if value in chosen else queryset.none()
 
 
 @admin.register(Capture)
@@ -31,7 +51,7 @@ class CaptureAdmin(ReadOnly, PlainAdmin):
         "attempts",
     )
     list_select_related = ("camera__site",)
-    list_filter = ("status", "kind", "quarantined", "failure", "site", "camera")
+    list_filter = ("status", "kind", "quarantined", "failure", "site", CameraFilter)
     ordering = ("-id",)
     fieldsets = (
         (None, {"fields": ("id", "camera", "kind", "went", "failure", "failure_sentence")}),
@@ -89,7 +109,7 @@ class HeartbeatAdmin(ReadOnly, PlainAdmin):
 
     list_display = ("received_at", "camera", "queue_depth", "clock_skew_seconds", "through")
     list_select_related = ("camera__site",)
-    list_filter = ("camera",)
+    list_filter = (CameraFilter,)
     ordering = ("-received_at",)
     fields = (
         "camera",

@@ -22,6 +22,7 @@ from cameras.adminsite import (
     form_page,
     moment_field,
     page,
+    posted,
     refuse,
     row_or_404,
     text_field,
@@ -95,7 +96,7 @@ class KeyAdmin(ReadOnly, PlainAdmin):
         if not self.has_add_permission(request):
             raise PermissionDenied
         initial = {"owner": request.GET.get(self.owner)}
-        form = KeyForm(request.POST or None, owners=self.owners(), initial=initial)
+        form = KeyForm(posted(request), owners=self.owners(), initial=initial)
         if request.method == "POST" and form.is_valid():
             said = form.cleaned_data
             try:
@@ -160,11 +161,17 @@ class DeviceKeyAdmin(KeyAdmin):
         """Every camera."""
         return Camera.objects.select_related("site")
 
-    @page_action("Rotate", path="rotate", permission="cameras.change_devicekey", icon="autorenew")
+    @page_action(
+        "Rotate",
+        path="rotate",
+        permission="cameras.change_devicekey",
+        icon="autorenew",
+        unless="revoked_at",
+    )
     def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """A successor; the old key works on for a day."""
         key = row_or_404(self, request, object_id)
-        form = forms.Form(request.POST or None)
+        form = forms.Form(posted(request))
         if request.method == "POST":
             try:
                 fresh, text = device_key_rotate(
@@ -189,7 +196,12 @@ class DeviceKeyAdmin(KeyAdmin):
         )
 
     @page_action(
-        "Revoke", path="revoke", permission="cameras.change_devicekey", icon="block", danger=True
+        "Revoke",
+        path="revoke",
+        permission="cameras.change_devicekey",
+        icon="block",
+        danger=True,
+        unless="revoked_at",
     )
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """From now on it is refused."""

@@ -82,7 +82,8 @@ class SiteForm(AnyForm):
 @admin.register(Site)
 class SiteAdmin(AuditedAdmin):
     """Sites. What they are judged by and how long they keep things is added by those rooms: they
-    put their inlines into `inlines` and their pages into `related`."""
+    put their inlines into `inlines` and their forms into `leads_to`: words, and the name of an
+    address that takes `?site=`."""
 
     form = SiteForm
     list_display = ("name", "slug", "kind", "organisation", "timezone")
@@ -98,14 +99,8 @@ class SiteAdmin(AuditedAdmin):
         ),
     )
     inlines = [CamerasBelow, ZonesInline, RolesInline]
-    actions_detail = ["add_camera"]
-
-    @page_action(
-        "New camera", path="new-camera", permission="cameras.add_camera", icon="add_a_photo"
-    )
-    def add_camera(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The form of a camera at this site."""
-        return HttpResponseRedirect(f"{reverse('admin:cameras_camera_add')}?site={object_id}")
+    leads_to = [("New camera", "admin:cameras_camera_add")]
+    change_form_before_template = "admin/platewarden/site_links.html"
 
 
 @admin.register(Zone)
@@ -153,7 +148,6 @@ class CameraAdmin(AuditedAdmin):
     list_filter = ("site", "role", "active", "state")
     search_fields = ("name", "slug", "site__name")
     prepopulated_fields = {"slug": ("name",)}
-    autocomplete_fields = ("site", "zone")
     fieldsets = (
         (None, {"fields": ("site", "name", "slug", "role", "direction", "zone", "active")}),
         ("Position", {"fields": ("latitude", "longitude", "heading")}),

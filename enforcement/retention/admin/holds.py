@@ -19,6 +19,7 @@ from cameras.adminsite import (
     confirm_page,
     form_page,
     person_of,
+    posted,
     refuse,
     row_or_404,
     text_field,
@@ -132,7 +133,7 @@ class HoldAdmin(ReadOnly, PlainAdmin):
         """Place a hold."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = HoldForm(request.POST or None)
+        form = HoldForm(posted(request))
         if request.method == "POST" and form.is_valid():
             try:
                 hold = hold_place(
@@ -156,7 +157,13 @@ class HoldAdmin(ReadOnly, PlainAdmin):
             intro="What it names is not erased while the hold stands, whatever the policy says.",
         )
 
-    @page_action("Lift", path="lift", permission="retention.change_hold", icon="lock_open")
+    @page_action(
+        "Lift",
+        path="lift",
+        permission="retention.change_hold",
+        icon="lock_open",
+        unless="lifted_at",
+    )
     def lift(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """End it."""
         hold = row_or_404(self, request, object_id)

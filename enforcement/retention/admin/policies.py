@@ -116,3 +116,4 @@ class PoliciesBelow(RowsBelow):
 
 
 SiteAdmin.inlines = [*SiteAdmin.inlines, PoliciesBelow]
+SiteAdmin.leads_to = [*SiteAdmin.leads_to, ("New retention policy", "admin:retention_policy_add")]

@@ -67,7 +67,12 @@ class ProviderKeyAdmin(KeyAdmin):
         return Provider.objects.all()
 
     @page_action(
-        "Revoke", path="revoke", permission="rights.change_providerkey", icon="block", danger=True
+        "Revoke",
+        path="revoke",
+        permission="rights.change_providerkey",
+        icon="block",
+        danger=True,
+        unless="revoked_at",
     )
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """From now on it is refused."""
@@ -115,7 +120,7 @@ class ProviderAdmin(AuditedAdmin):
     list_select_related = ("organisation",)
     list_filter = ("active", "organisation")
     search_fields = ("name",)
-    autocomplete_fields = ("organisation", "sites")
+    autocomplete_fields = ("sites",)
     inlines = [KeysBelow]
     actions_detail = ["add_key"]
 

@@ -21,6 +21,7 @@ from cameras.adminsite import (
     address,
     confirm_page,
     form_page,
+    posted,
     refuse,
     reveal_page,
     row_or_404,
@@ -180,7 +181,7 @@ class RightAdmin(ReadOnly, PlainAdmin):
         """One right by hand."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = RightForm(request.POST or None)
+        form = RightForm(posted(request))
         if request.method == "POST" and form.is_valid():
             try:
                 right, created = right_receive(
@@ -213,6 +214,7 @@ class RightAdmin(ReadOnly, PlainAdmin):
         permission="rights.change_right",
         icon="event_busy",
         danger=True,
+        unless="withdrawn_at",
     )
     def withdraw(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """It ends now."""
@@ -236,7 +238,7 @@ class RightAdmin(ReadOnly, PlainAdmin):
     @page_action("Import CSV", path="import", permission="rights.add_right", icon="upload_file")
     def import_file(self, request: HttpRequest) -> HttpResponseBase:
         """A file of permits, vignettes or payments."""
-        form = RightsFileForm(request.POST or None, request.FILES or None)
+        form = RightsFileForm(posted(request), request.FILES or None)
 
         def start(said: dict[str, Any], source: BinaryIO) -> Iterator[Progress]:
             return import_rights(

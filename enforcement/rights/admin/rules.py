@@ -13,6 +13,7 @@ from unfold import widgets
 
 from audit.adminsite import AnyForm, RowsBelow, badge, page_action
 from cameras.admin.sites import SiteAdmin
+from cameras.adminsite import JSONText, row_or_404
 from cameras.models import Capture, Site
 from enforcement.rights.admin.forms import scheme_choices
 from enforcement.rights.admin.versions import VersionedAdmin, from_now_on
@@ -41,6 +42,8 @@ class RulesForm(AnyForm):
         help_text="At a vignette site: the scheme whose vignettes count.",
         widget=widgets.UnfoldAdminSelectWidget(),
     )
+
+    window = JSONText(required=False, help_text="At a charging zone; explained below.")
 
     class Meta:
         model = SiteRules
@@ -120,8 +123,10 @@ class SiteRulesAdmin(VersionedAdmin):
         """The numbers in force at the site, from now on."""
         now = timezone.now()
         initial = {"effective_from": now}
-        site = Site.objects.filter(slug=request.GET.get("at", "")).first()
-        if site is None:
+        asked = super().get_changeform_initial_data(request).get("site", "")
+        try:
+            site = Site.objects.get(pk=str(asked))
+        except (Site.DoesNotExist, forms.ValidationError):
             return initial
         known = model_to_dict(rules_at(site, now), exclude=["id", "site", "effective_from"])
         return {**known, **initial, "site": site.pk}
@@ -131,9 +136,9 @@ class SiteRulesAdmin(VersionedAdmin):
     )
     def new_version(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The form, filled with the numbers in force at this site."""
-        rules = SiteRules.objects.select_related("site").filter(pk=object_id).first()
-        at = rules.site.slug if rules else ""
-        return HttpResponseRedirect(f"{reverse('admin:rights_siterules_add')}?at={at}")
+        rules = row_or_404(self, request, object_id)
+        where = reverse("admin:rights_siterules_add")
+        return HttpResponseRedirect(f"{where}?site={rules.site_id}")
 
 
 class RulesBelow(RowsBelow):
@@ -155,3 +160,4 @@ class RulesBelow(RowsBelow):
 
 
 SiteAdmin.inlines = [*SiteAdmin.inlines, RulesBelow]
+SiteAdmin.leads_to = [*SiteAdmin.leads_to, ("New rules", "admin:rights_siterules_add")]

@@ -13,6 +13,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from audit.adminsite import AnyForm, badge, page_action
+from cameras.adminsite import JSONText, row_or_404
 from enforcement.rights.admin.rules import STATE_COLOURS
 from enforcement.rights.admin.versions import VersionedAdmin, from_now_on
 from enforcement.rights.calendars import Product
@@ -80,6 +81,8 @@ def in_words(product: Product) -> str:
 
 class SchemeForm(AnyForm):
     """A version of a scheme whose rules can be read, and that begins after those that count."""
+
+    rules = JSONText(help_text="Explained below.")
 
     class Meta:
         model = Scheme
@@ -172,5 +175,5 @@ class SchemeAdmin(VersionedAdmin):
     )
     def new_version(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The form, filled with what this scheme says now."""
-        code = Scheme.objects.filter(pk=object_id).values_list("code", flat=True).first() or ""
-        return HttpResponseRedirect(f"{reverse('admin:rights_scheme_add')}?of={code}")
+        scheme = row_or_404(self, request, object_id)
+        return HttpResponseRedirect(f"{reverse('admin:rights_scheme_add')}?of={scheme.code}")

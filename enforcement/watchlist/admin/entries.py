@@ -24,6 +24,7 @@ from cameras.adminsite import (
     form_page,
     moment_field,
     person_of,
+    posted,
     refuse,
     reveal_page,
     row_or_404,
@@ -196,7 +197,7 @@ class EntryAdmin(ReadOnly, PlainAdmin):
         if not self.has_add_permission(request):
             raise PermissionDenied
         initial = {"watchlist": request.GET.get("watchlist")}
-        form = EntryForm(request.POST or None, initial=initial)
+        form = EntryForm(posted(request), initial=initial)
         if request.method == "POST" and form.is_valid():
             try:
                 entry = entry_add(
@@ -213,7 +214,13 @@ class EntryAdmin(ReadOnly, PlainAdmin):
                 return HttpResponseRedirect(address(entry))
         return form_page(request, self, form, title="New entry", submit="Put it on the list")
 
-    @page_action("Approve", path="approve", permission="watchlist.change_entry", icon="check")
+    @page_action(
+        "Approve",
+        path="approve",
+        permission="watchlist.change_entry",
+        icon="check",
+        unless="approved_at",
+    )
     def approve(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """A second person lets it count."""
         entry = row_or_404(self, request, object_id)
@@ -233,7 +240,12 @@ class EntryAdmin(ReadOnly, PlainAdmin):
         )
 
     @page_action(
-        "Remove", path="remove", permission="watchlist.change_entry", icon="delete", danger=True
+        "Remove",
+        path="remove",
+        permission="watchlist.change_entry",
+        icon="delete",
+        danger=True,
+        unless="removed_at",
     )
     def remove(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Take it off its list."""

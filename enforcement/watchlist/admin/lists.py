@@ -17,6 +17,7 @@ from cameras.adminsite import (
     confirm_page,
     moment_field,
     person_of,
+    posted,
     row_or_404,
     text_field,
 )
@@ -38,8 +39,9 @@ class WatchlistForm(AnyForm):
     def clean(self) -> dict[str, Any]:
         """Refuse another organisation's sites."""
         said = super().clean() or {}
-        organisation, sites = said.get("organisation"), said.get("sites") or ()
-        if organisation and any(site.organisation_id != organisation.pk for site in sites):
+        organisation = said.get("organisation")
+        owner = organisation.pk if organisation else self.instance.organisation_id
+        if owner and any(site.organisation_id != owner for site in said.get("sites") or ()):
             self.add_error("sites", "A list's sites are its organisation's.")
         if (said.get("priority") or 0) > 100:
             self.add_error("priority", "Between 0 and 100, please.")
@@ -78,7 +80,16 @@ class WatchlistAdmin(AuditedAdmin):
     list_select_related = ("organisation",)
     list_filter = ("active", "needs_approval", "organisation")
     search_fields = ("name",)
-    autocomplete_fields = ("organisation", "sites")
+    autocomplete_fields = ("sites",)
+    fields = (
+        "organisation",
+        "name",
+        "purpose",
+        "sites",
+        "priority",
+        "needs_approval",
+        "active",
+    )
     actions_detail = ["entries", "add_entry", "import_file", "approve_all"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -137,7 +148,7 @@ class WatchlistAdmin(AuditedAdmin):
     def import_file(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """A hotlist."""
         watchlist = row_or_404(self, request, object_id)
-        form = HotlistForm(request.POST or None, request.FILES or None)
+        form = HotlistForm(posted(request), request.FILES or None)
 
         def start(said: dict[str, Any], source: BinaryIO) -> Iterator[Progress]:
             return import_entries(
