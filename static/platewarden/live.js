@@ -6,6 +6,7 @@
   const state = document.getElementById("live-state");
   const waiting = { read: new Set(), alert: new Set() };
   const rung = new Set();
+  const FIGURES_MS = 5000;
   let timer = 0;
 
   const say = (name, words) => {
@@ -115,12 +116,25 @@
     else toast(words, { href: document.body.dataset.alertsUrl, label: "Open alerts", kind: "alert" });
   };
 
+  // --- the figures: every few seconds at most, and always once more after the last change
+  let figuresTimer = 0;
+  let figuresAt = 0;
+  const refreshFigures = () => {
+    if (figuresTimer) return;
+    figuresTimer = window.setTimeout(() => {
+      figuresTimer = 0;
+      figuresAt = Date.now();
+      htmx.trigger(document.body, "live-figures");
+    }, Math.max(0, figuresAt + FIGURES_MS - Date.now()));
+  };
+
   const changed = new Set();
   const flush = () => {
     timer = 0;
     flushReads();
     if (changed.has("verdict")) refreshVerdicts();
     flushAlerts();
+    refreshFigures();
     changed.forEach((kind) => htmx.trigger(document.body, `live-${kind}`));
     if (changed.has("case")) document.getElementById("cases-new")?.removeAttribute("hidden");
     if (changed.has("alert") || changed.has("case")) htmx.trigger(document.body, "live-counts");
@@ -134,6 +148,7 @@
 
   const resync = () => {
     htmx.trigger(document.body, "live-counts");
+    refreshFigures();
     if (feed && !paused()) fetchReads(`latest=1&${known().map((id) => `known=${id}`).join("&")}`);
     if (alerts) htmx.trigger(document.body, "live-resync");
     refreshVerdicts();
