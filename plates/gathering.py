@@ -1,20 +1,27 @@
 """Stage `gather`: the reads of one vehicle in view of one camera → one passage."""
 
 import json
+import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db import connection
-from django.db.models import DurationField, ExpressionWrapper, F, Value
+import structlog
+from django.db import connection, transaction
+from django.db.models import DurationField, Exists, ExpressionWrapper, F, OuterRef, Value
 
 from audit.access import Access, stage_batch
+from cameras.models import Capture
 from core.ids import uuid7
 from core.stages import ring
 from plates.consensus import Consensus, Seen, consensus, same_vehicle
 from plates.models import Passage, PlateRead
 from vault import blind
+from vault.keys import KeyDestroyed
 from vault.models import DataClass
-from vault.sealing import assign_key, seal_text
+from vault.sealing import SealBroken, assign_key, seal_text
+
+log = structlog.get_logger(__name__)
 
 MOST_READS = 25
 """A parked vehicle is read for ever; this many best reads say what it is."""
@@ -31,58 +38,100 @@ def seen(row: PlateRead | Passage, access: Access) -> Seen:
 
 
 def reads_gather(*, now: datetime, limit: int = 200) -> int:
-    """Put waiting reads into passages; how many reads were gathered."""
+    """Put waiting reads into passages, camera by camera; how many reads were gathered."""
+    waiting = PlateRead.objects.filter(passage_id__isnull=True).order_by("id")
+    cameras = dict.fromkeys(waiting.values_list("camera_id", flat=True)[:limit])
+    done = 0
+    # cameras nobody else is gathering come first; one that another worker holds is waited for only
+    # when there is nothing else to do: what came after that worker looked must not be left behind
+    for wait in (False, True):
+        for camera_id in cameras:
+            done += _gather_camera(camera_id, now, limit, wait=wait)
+        if done:
+            break
+    return done
+
+
+def _gather_camera(camera_id: uuid.UUID, now: datetime, limit: int, *, wait: bool) -> int:
+    """Gather a camera's waiting reads, oldest first, in a transaction of their own.
+
+    Only one worker at a time gathers a camera's: two may hold reads of one vehicle. So the reads
+    need no lock of their own, and one that the stage `watch` has locked is not passed over.
+    """
+    call = "pg_advisory_xact_lock" if wait else "pg_try_advisory_xact_lock"
     with stage_batch("gather") as access:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {call}(hashtextextended(%s, 1))", [str(camera_id)])
+            if not wait and not cursor.fetchone()[0]:
+                return 0
         reads = list(
-            PlateRead.objects.filter(passage_id__isnull=True)
-            .select_for_update(skip_locked=True, of=("self",))
+            PlateRead.objects.filter(passage_id__isnull=True, camera_id=camera_id)
             .select_related("site")
             .order_by("id")[:limit]
         )
-        for camera_id in sorted({read.camera_id for read in reads}):
-            # two workers may hold reads of one vehicle: only one at a time gathers a camera's
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [str(camera_id)]
-                )
-            for read in reads:
-                if read.camera_id == camera_id:
-                    _gather(read, access, now)
+        for read in reads:
+            _gather(read, access, now)
         if reads:
             ring("judge")
     return len(reads)
 
 
 def _gather(read: PlateRead, access: Access, now: datetime) -> None:
+    passage_id = _passage_id(read)
+    me = _openable(read, access)
+    # what can't be opened shows no vehicle and must not be asked again for ever: it is put into a
+    # passage that isn't, and goes when its time has come (`enforcement.retention`)
+    if me is not None:
+        passage = _seen_before(read, me, access)
+        if passage is None:
+            passage = _open_passage(read, me, now)
+            passage.save(force_insert=True)
+        else:
+            _join(passage, read, me, access)
+            passage.save()
+        passage_id = passage.pk
+    PlateRead.objects.filter(pk=read.pk).update(passage_id=passage_id)
+
+
+def _openable(row: PlateRead | Passage, access: Access) -> Seen | None:
+    try:
+        return seen(row, access)
+    except (KeyDestroyed, SealBroken) as error:
+        log.error("gather_unopened", row=str(row.pk), error=type(error).__name__)
+        return None
+
+
+def _seen_before(read: PlateRead, me: Seen, access: Access) -> Passage | None:
+    """The passage of the vehicle that the read shows, locked; None where it is a new one.
+
+    Only that passage is locked: gathering needn't wait until others' verdicts are written.
+    """
     view = timedelta(seconds=read.site.debounce_seconds)
     near = Passage.objects.filter(
         camera_id=read.camera_id,
         quarantined=read.quarantined,
         last_at__gte=read.captured_at - view,
         first_at__lte=read.captured_at + view,
-    ).select_for_update()
-    me = seen(read, access)
-    passage = next(
-        (
-            other
-            for other in sorted(near, key=lambda p: (p.token_class != read.token_class, p.id))
-            if other.token_class == read.token_class or same_vehicle(me, seen(other, access))
-        ),
-        None,
     )
-    if passage is None:
-        passage = _open_passage(read, me, now)
-        passage.save(force_insert=True)
-    else:
-        _join(passage, read, me, access)
-        passage.save()
-    read.passage_id = passage.pk
-    PlateRead.objects.filter(pk=read.pk).update(passage_id=passage.pk)
+    for other in sorted(near, key=lambda p: (p.token_class != read.token_class, p.id)):
+        if other.token_class != read.token_class:
+            what = _openable(other, access)
+            if what is None or not same_vehicle(me, what):
+                continue
+        # it may have been forgotten since: then the read begins another
+        locked = Passage.objects.select_for_update(no_key=True).filter(pk=other.pk).first()
+        if locked is not None:
+            return locked
+    return None
+
+
+def _passage_id(first: PlateRead) -> uuid.UUID:
+    return uuid7(first.captured_at, seed=b"passage" + first.pk.bytes)
 
 
 def _open_passage(read: PlateRead, me: Seen, now: datetime) -> Passage:
     passage = Passage(
-        id=uuid7(read.captured_at, seed=b"passage" + read.pk.bytes),
+        id=_passage_id(read),
         site_id=read.site_id,
         camera_id=read.camera_id,
         first_at=read.captured_at,
@@ -103,7 +152,8 @@ def _open_passage(read: PlateRead, me: Seen, now: datetime) -> Passage:
 def _join(passage: Passage, read: PlateRead, me: Seen, access: Access) -> None:
     """Take a further read in: times, consensus, revision. A closed passage opens again."""
     others = PlateRead.objects.filter(passage_id=passage.pk).order_by("-score", "id")[:MOST_READS]
-    by_read = [(other, seen(other, access)) for other in others] + [(read, me)]
+    opened = ((other, _openable(other, access)) for other in others)
+    by_read = [(other, what) for other, what in opened if what is not None] + [(read, me)]
     if read.captured_at < passage.first_at:
         passage.first_at, passage.first_read_id = read.captured_at, read.pk
     passage.last_at = max(passage.last_at, read.captured_at)
@@ -135,22 +185,39 @@ def _say(passage: Passage, agreed: Consensus) -> None:
     passage.char_scores = list(agreed.char_scores)
 
 
-def passages_close(*, now: datetime) -> int:
+def passages_close(*, now: datetime, limit: int = 1000) -> int:
     """Close passages that nothing can join any more; how many.
 
     That is known only from the camera's watermark: it has delivered everything up to a moment more
-    than the debounce after the passage's last read (a gap of exactly the debounce still joins).
+    than the debounce after the passage's last read (a gap of exactly the debounce still joins), and
+    nothing that it delivered from around that time is still on its way through our own stages.
     """
     view = ExpressionWrapper(
         F("camera__site__debounce_seconds") * Value(timedelta(seconds=1)),
         output_field=DurationField(),
     )
-    over = Passage.objects.filter(
-        status=Passage.Status.OPEN, camera__through__gt=F("last_at") + view
-    ).values("pk")
-    closed = Passage.objects.filter(pk__in=over, status=Passage.Status.OPEN).update(
-        status=Passage.Status.CLOSED, revision=F("revision") + 1
+    around: dict[str, Any] = {
+        "camera_id": OuterRef("camera_id"),
+        "captured_at__gte": OuterRef("begin"),
+        "captured_at__lte": OuterRef("end"),
+    }
+    over = (
+        Passage.objects.filter(status=Passage.Status.OPEN)
+        .annotate(begin=F("first_at") - view, end=F("last_at") + view)
+        .filter(
+            ~Exists(Capture.objects.filter(status=Capture.Status.RECEIVED, **around)),
+            ~Exists(PlateRead.objects.filter(passage_id__isnull=True, **around)),
+            camera__through__gt=F("end"),
+        )
     )
-    if closed:
-        ring("judge")
-    return closed
+    with transaction.atomic():
+        # Locking looks at each row once more: one that a read has just joined is not closed by what
+        # was true before.
+        locked = over.select_for_update(skip_locked=True, no_key=True, of=("self",))
+        ids = list(locked.order_by("id").values_list("pk", flat=True)[:limit])
+        Passage.objects.filter(pk__in=ids).update(
+            status=Passage.Status.CLOSED, revision=F("revision") + 1
+        )
+        if ids:
+            ring("judge")
+    return len(ids)

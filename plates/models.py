@@ -85,7 +85,7 @@ class Passage(SealedRow):
     category = models.CharField(max_length=16, blank=True)
     confidence = models.FloatField()  # 0–1, of the consensus
     char_scores = ArrayField(models.FloatField(), default=list)
-    reads = models.PositiveSmallIntegerField(default=1)
+    reads = models.PositiveIntegerField(default=1)  # a parked vehicle is read for ever
     agreed = models.BooleanField(default=True)  # one read, or at least two that give this text
     first_read_id = models.UUIDField()
     best_read_id = models.UUIDField()
