@@ -35,8 +35,8 @@ class Operator:
 
 
 def _operator(request: HttpRequest) -> Operator:
-    user = request.user
-    if not user.is_authenticated:
+    user = getattr(request, "user", None)  # none yet where a request was refused early
+    if user is None or not user.is_authenticated:
         return Operator()
     held: dict[Any, set[str]] = defaultdict(set)
     if not user.is_superuser:

@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncHour
 
-from cameras.models import Camera, Site
+from cameras.models import Camera, Site, Zone
 from cameras.selectors import captures_today
 from core.ids import uuid7_floor
 from enforcement.rights.outcomes import Verdict
 from enforcement.visits.models import VerdictVersion
+from enforcement.visits.selectors import occupancy
 from plates.models import PlateRead
 
 HOURS = 24
@@ -43,6 +44,25 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Inside:
+    """Vehicles present in a zone (or a whole site), and its places where they are known."""
+
+    name: str
+    vehicles: int
+    places: int | None
+
+    @property
+    def share(self) -> float:
+        """Of the places, 0–100; 0 where they aren't known."""
+        return min(100.0, 100.0 * self.vehicles / self.places) if self.places else 0.0
+
+    @property
+    def tone(self) -> str:
+        """How full it is."""
+        return "bad" if self.share >= 95 else "warn" if self.share >= 80 else "good"
+
+
+@dataclass(frozen=True)
 class Figures:
     """What the overview shows."""
 
@@ -54,6 +74,7 @@ class Figures:
     cameras_online: int
     cameras_offline: int
     cameras_new: int
+    inside: list["Inside"]
 
     @property
     def chart(self) -> dict[str, Any]:
@@ -77,6 +98,22 @@ def _since_midnight(sites: "QuerySet[Site]", now: datetime) -> dict[datetime, li
         local = now.astimezone(ZoneInfo(name))
         start = local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
         found.setdefault(start, []).append(site_id)
+    return found
+
+
+def _inside(sites: "QuerySet[Site]") -> list[Inside]:
+    present = occupancy(sites)
+    parking = sites.filter(kind=Site.Kind.PARKING).values_list("pk", "name")
+    zones = Zone.objects.filter(site__in=sites).select_related("site").order_by("site", "name")
+    found = []
+    for zone in zones:
+        vehicles = present.get((zone.site_id, zone.pk), 0)
+        found.append(Inside(f"{zone.site.name} · {zone.name}", vehicles, zone.places))
+    zoned = {zone.site_id for zone in zones}
+    for site_id, name in parking:
+        unzoned = present.get((site_id, None), 0)
+        if unzoned or site_id not in zoned:
+            found.append(Inside(name, unzoned, None))
     return found
 
 
@@ -130,4 +167,5 @@ def figures(sites: "QuerySet[Site]", now: datetime) -> Figures:
         cameras_online=states.get(Camera.State.ONLINE, 0),
         cameras_offline=states.get(Camera.State.OFFLINE, 0),
         cameras_new=states.get(Camera.State.NEW, 0),
+        inside=_inside(sites),
     )

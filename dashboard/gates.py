@@ -32,6 +32,9 @@ class OperatorRequest(HttpRequest):
     htmx: HtmxDetails
 
 
+_NOT_THIS = "Your role at your sites does not include this page."
+_NO_ROLE = "You have no role at any site yet. An administrator gives you one."
+
 View = Callable[Concatenate[OperatorRequest, P], HttpResponseBase]
 Gated = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
@@ -59,7 +62,7 @@ def _answer(
         return _to_login(operator)
     operator.sites = sites_of(request.user, *roles)
     if not request.user.is_superuser and not operator.sites.exists():
-        return refusal(request, 403, "Your role at your sites does not include this page.")
+        return refusal(request, 403, _NOT_THIS if roles else _NO_ROLE)
     try:
         return view(operator, *args, **kwargs)
     except ProductError as error:

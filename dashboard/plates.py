@@ -103,7 +103,10 @@ def slot_response(
     except NotFound:
         slot["forgotten"] = True
     response = render(request, "dashboard/plate.html", slot)
-    return trigger_client_event(response, "dialog-close")
+    name = f"plate-{kind}-{row.pk}"
+    if request.htmx.trigger == name:  # opened by itself as it came into view: leave the focus be
+        return response
+    return trigger_client_event(response, "plate-shown", {"slot": name}, after="swap")
 
 
 def _ask(

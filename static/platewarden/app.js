@@ -23,7 +23,11 @@
     if (dialog && !dialog.open) dialog.showModal();
     dialog?.querySelector("[data-autofocus]")?.focus();
   });
-  document.body.addEventListener("dialog-close", () => document.getElementById("dialog")?.close());
+  // the button that had the focus is gone: give it to the plate it opened
+  document.body.addEventListener("plate-shown", (event) => {
+    document.getElementById("dialog")?.close();
+    document.getElementById(event.detail.slot)?.querySelector(".plate")?.focus();
+  });
   document.addEventListener("click", (event) => {
     const opener = event.target.closest("[data-opens]");
     if (opener) document.getElementById(opener.dataset.opens)?.showModal();
@@ -77,8 +81,10 @@
     const words = page.querySelector("[data-sentence]")?.textContent?.trim();
     window.platewarden.toast(words || "That did not work. Reload the page and try again.");
   });
-  document.body.addEventListener("htmx:sendError", () =>
-    window.platewarden.toast("The server can't be reached. Check the connection."));
+  for (const name of ["htmx:sendError", "htmx:timeout"]) {
+    document.body.addEventListener(name, () =>
+      window.platewarden.toast("The server can't be reached. Check the connection."));
+  }
 
   // --- keyboard shortcuts: single keys, so they can be turned off (WCAG 2.1.4)
   const shortcutsOn = () => remembered("shortcuts") !== "off";
