@@ -325,6 +325,12 @@ UNFOLD = {
             "important-dark": "#e9eef6",
         },
     },
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Operators' pages", "link": reverse_lazy("overview")},
+            {"title": "Second factors", "link": reverse_lazy("mfa_index")},
+        ],
+    },
     "SIDEBAR": {
         "show_search": False,  # what is typed there would stand in addresses
         "show_all_applications": False,

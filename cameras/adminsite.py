@@ -221,8 +221,8 @@ def confirm_page(
 # --- looking at what is sealed ------------------------------------------------------------------
 
 
-class RevealForm(forms.Form):
-    """Why somebody wants to see a plate. Without a default, on purpose."""
+class PurposeForm(forms.Form):
+    """Why somebody looks. Without a default, on purpose."""
 
     purpose = forms.ChoiceField(
         label="Why",
@@ -259,7 +259,7 @@ def reveal_page(
 
     `what` names it ("plate"); `check_ref` refuses a reference that says what the seal hides.
     """
-    form, text, gone = RevealForm(posted(request)), None, False
+    form, text, gone = PurposeForm(posted(request)), None, False
     if request.method == "POST" and form.is_valid():
         try:
             text = reveal_text(

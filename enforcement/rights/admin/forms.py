@@ -8,8 +8,9 @@ from typing import Any
 from django import forms
 from unfold import widgets
 
-from cameras.adminsite import DayInput, moment_field, text_field
+from cameras.adminsite import DayInput, PurposeForm, moment_field, text_field
 from cameras.models import Site
+from core.platetext import MAX_LENGTH
 from enforcement.rights.importing import Layout
 from enforcement.rights.intake import RightInput, right_input
 from enforcement.rights.models import Right, Scheme
@@ -159,6 +160,13 @@ def _as_told(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime | date) else value
 
 
+class FindForm(PurposeForm):
+    """A plate whose rights somebody looks for, and why."""
+
+    plate = text_field("Plate", most=4 * MAX_LENGTH, help_text="Kept nowhere but as its token.")
+    field_order = ("plate", "purpose", "case_ref")
+
+
 class UploadForm(forms.Form):
     """A file, and whether all of it or nothing counts."""
 
@@ -171,7 +179,7 @@ class UploadForm(forms.Form):
     file = forms.FileField(
         label="CSV file",
         help_text="UTF-8 with a header line. It stays in memory and is not kept.",
-        widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,text/csv", "class": "pw-file"}),
+        widget=widgets.UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,.tsv,.txt,text/csv"}),
     )
 
 

@@ -21,19 +21,24 @@ from cameras.adminsite import (
     address,
     confirm_page,
     form_page,
+    page,
     posted,
     refuse,
     reveal_page,
     row_or_404,
 )
+from cameras.models import Site
 from core.errors import ProductError
 from enforcement.rights import freetext
-from enforcement.rights.admin.forms import LAYOUTS, RightForm, RightsFileForm
+from enforcement.rights.admin.forms import LAYOUTS, FindForm, RightForm, RightsFileForm
 from enforcement.rights.admin.uploads import import_page
 from enforcement.rights.importing import COLUMNS, Layout, import_rights
+from enforcement.rights.intake import plate_of
 from enforcement.rights.models import Right, RightPlate
+from enforcement.rights.selectors import rights_of_plate
 from enforcement.rights.services import right_receive, right_withdraw
 from enforcement.rights.tables import Progress
+from vault import blind
 
 _SEALED = ("external_id", "external_token", "content_token")
 MASKED = "•••• •••"
@@ -68,7 +73,7 @@ class RightAdmin(ReadOnly, PlainAdmin):
             {"fields": ("seller", "bought_at", "known_at", "withdrawn_at", "used_up_at")},
         ),
     )
-    actions_list = ["import_file"]
+    actions_list = ["find", "import_file"]
     actions_detail = ["withdraw"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -172,6 +177,36 @@ class RightAdmin(ReadOnly, PlainAdmin):
             row=right,
             check_ref=_reference_of(right),
         )
+
+    @page_action("Find by plate", path="find", permission="rights.change_right", icon="search")
+    def find(self, request: HttpRequest) -> HttpResponse:
+        """Every right of one plate. The plate is posted and stands in no address."""
+        form = FindForm(posted(request))
+        found: list[Right] | None = None
+        if request.method == "POST" and form.is_valid():
+            said = form.cleaned_data
+            try:
+                plate = plate_of(said["plate"])
+                found = rights_of_plate(
+                    plate=plate,
+                    sites=Site.objects.all(),
+                    actor=actor_of(request),
+                    purpose=said["purpose"],
+                    case_ref=freetext.clean(
+                        said["case_ref"],
+                        field="case_ref",
+                        most=REF_LENGTH,
+                        tokens=[blind.exact(plate)],
+                    ),
+                )
+            except ProductError as error:
+                refuse(form, error)
+        if found is None:
+            return form_page(request, self, form, title="Find rights by plate", submit="Find")
+        rows = [
+            (address(one), one, self.what(one), self.where(one), self.state(one)) for one in found
+        ]
+        return page(request, self, "rights_found", title="Rights of this plate", rows=rows)
 
     # --- changing -------------------------------------------------------------------------------
 

@@ -66,7 +66,7 @@ class World:
 
 def person(name: str, **powers: bool) -> User:
     user = User(username=name, email=f"{name}@example.org", **powers)
-    user.set_password("a long enough word")
+    user.set_unusable_password()
     user.save()
     return user
 

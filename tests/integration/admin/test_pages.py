@@ -1,7 +1,6 @@
 """Every page of the admin: who it opens for, what it never shows, what it may cost."""
 
 import datetime as dt
-from typing import Any
 
 import pytest
 from django.contrib import admin as django_admin
@@ -81,6 +80,7 @@ def pages(world: World) -> dict[str, str]:
         "lift": reverse("admin:retention_hold_lift", args=[world.hold.pk]),
         "policies": reverse("admin:retention_policy_table"),
         "due": reverse("admin:retention_erasurereport_dry_run"),
+        "find": reverse("admin:rights_right_find"),
         "new rules": f"{reverse('admin:rights_siterules_add')}?site={world.site.pk}",
         "new scheme": f"{reverse('admin:rights_scheme_add')}?of=CZ",
     }
@@ -213,7 +213,3 @@ def test_the_policy_table_says_what_counts(world: World, admin: Client) -> None:
     assert "90 days" in text  # the default of a case
     own = reverse("admin:retention_policy_change", args=[world.policy.pk])
     assert own in text
-
-
-def history(client: Client, row: Any) -> str:
-    return client.get(reverse(name_of(type(row), "history"), args=[row.pk])).content.decode()

@@ -74,6 +74,23 @@ def test_a_plate_is_opened_through_its_own_right_only(world: World, admin: Clien
     assert admin.post(where, {"purpose": "rights-admin"}).status_code == 404
 
 
+def test_the_rights_of_a_plate_are_found_with_a_purpose(world: World, admin: Client) -> None:
+    where = reverse("admin:rights_right_find")
+    row = reverse("admin:rights_right_change", args=[world.right.pk])
+    before = newest()
+    for said in ({}, {"purpose": "rights-admin"}, {"purpose": "rights-admin", "case_ref": PLATE}):
+        answer = admin.post(where, {"plate": PLATE, **said} if "case_ref" in said else said)
+        assert row not in answer.content.decode()
+    assert audited_since(before) == []
+    answer = admin.post(where, {"plate": PLATE.lower(), "purpose": "rights-admin"})
+    assert row in answer.content.decode()
+    assert PLATE not in answer.content.decode()
+    answer = admin.post(where, {"plate": OTHER_PLATE, "purpose": "rights-admin"})
+    assert "0 found" in answer.content.decode()
+    assert [(who, what) for who, what, _, _ in audited_since(before)] == [("boss", "search")] * 2
+    no_plate_anywhere(PLATE, OTHER_PLATE)
+
+
 # --- by hand ------------------------------------------------------------------------------------
 
 
