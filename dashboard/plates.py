@@ -99,6 +99,7 @@ def slot_response(
             chosen = purposes.once(code=code, case_ref=case_ref, now=now)
         slot["text"] = text_of(request, row, chosen)
     except BadInput as error:
+        purposes.look_end(request, kind, row.pk)
         return _ask(request, slot, error)
     except NotFound:
         slot["forgotten"] = True

@@ -87,3 +87,10 @@ def look_begin(
     looks[f"{kind}:{row_id}"] = chosen.as_list()
     request.session["looks"] = dict(list(looks.items())[-_LOOKS_KEPT:])
     return chosen
+
+
+def look_end(request: HttpRequest, kind: str, row_id: uuid.UUID) -> None:
+    """Close a row that was opened."""
+    looks = dict(request.session.get("looks", {}))
+    if looks.pop(f"{kind}:{row_id}", None):
+        request.session["looks"] = looks

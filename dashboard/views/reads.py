@@ -60,13 +60,19 @@ def _page(
 ) -> HttpResponse:
     row = read_get(read_id, request.sites)
     capture = Capture.objects.filter(pk=row.capture_id).first()
-    chosen = stated(request, "read", row)
+    chosen, text = stated(request, "read", row), None
+    if chosen:
+        try:
+            text = text_of(request, row, chosen)
+        except BadInput as refused:  # the reference names the plate itself
+            purposes.look_end(request, "read", row.pk)
+            chosen, error = None, refused
     context = {
         "read": row,
         "capture": capture,
         "verdict": verdicts_of([row]).get(row.pk),
         "chosen": chosen,
-        "text": text_of(request, row, chosen) if chosen else None,
+        "text": text,
         "purposes": for_people(),
         "error": error,
         "has_crop": bool(row.crop or (capture and capture.crop)),

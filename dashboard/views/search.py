@@ -11,23 +11,11 @@ from django.views.decorators.http import require_http_methods
 from audit.purposes import for_people
 from cameras.access import OPERATE, person_actor
 from core.errors import BadInput
-from core.platetext import PlateTextError, canonical
 from dashboard.gates import OperatorRequest, gate
 from dashboard.selectors import rows_of
-from enforcement.rights.freetext import clean
 from plates.selectors import plate_search
-from vault.blind import exact_lookup
 
 MOST = 100
-
-
-def _refuse_plate_in(case_ref: str, plate: str) -> None:
-    """The reference is stored in the clear: the plate searched for must not stand in it."""
-    try:
-        tokens = exact_lookup(canonical(plate))
-    except PlateTextError:
-        return  # the search says so itself
-    clean(case_ref, field="case_ref", most=64, tokens=tokens)
 
 
 @require_http_methods(["GET", "POST"])
@@ -40,7 +28,6 @@ def search(request: OperatorRequest) -> HttpResponse:
     code, case_ref = request.POST.get("purpose", ""), request.POST.get("case_ref", "").strip()[:64]
     context |= {"code": code, "case_ref": case_ref, "plate": request.POST.get("plate", "")}
     try:
-        _refuse_plate_in(case_ref, request.POST.get("plate", ""))
         reads = plate_search(
             plate=request.POST.get("plate", "")[:64],
             sites=request.sites,

@@ -143,6 +143,23 @@ def test_the_page_of_a_read_is_closed_until_opened(page: Client, rows: Rows) -> 
     assert PLATE in page.get(url).content.decode()
 
 
+def test_a_reference_may_not_name_the_plate_it_opens(page: Client, rows: Rows) -> None:
+    read = rows.read(PLATE)
+    told = {"purpose": "customer-request", "case_ref": f"owner of {PLATE}", "dialog": "1"}
+    answer = page.post(plate_url(read), told, **HTMX)
+    assert answer["HX-Retarget"] == "#dialog-body"
+    assert "leave the plate out of it" in answer.content.decode()
+    page.post(reverse("read_open", args=[read.pk]), told)
+    closed = page.get(reverse("read", args=[read.pk]))
+    assert closed.status_code == 400
+    assert "leave the plate out of it" in closed.content.decode()
+    assert PLATE not in closed.content.decode()
+    again = page.get(reverse("read", args=[read.pk]))
+    assert again.status_code == 200  # and the purpose that was refused is not kept
+    assert PLATE not in again.content.decode()
+    assert looks() == []
+
+
 def test_another_sites_plate_is_not_there(page: Client, elsewhere: Rows) -> None:
     read = elsewhere.read(PLATE)
     told = {"purpose": "monitoring"}
