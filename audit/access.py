@@ -6,11 +6,12 @@ transaction; if the batch fails after something was opened, that is written too.
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from django.db import transaction
 
+from audit.freetext import reference
 from audit.purposes import checked
 from audit.services import Actor, record, stage_actor
 from vault import sealing
@@ -81,18 +82,11 @@ def reveal_text(
     case_ref: str = "",
     action: str = "view",
 ) -> str:
-    """One plate for one person or client: the row is written first, then the text is opened."""
-    checked(purpose, case_ref, person=actor.kind == "person")
-    token = getattr(row, "token_exact", None)
-    record(
-        actor,
-        action,
-        purpose=purpose,
-        case_ref=case_ref,
-        subject=row._meta.label_lower,
-        subject_id=row.pk,
-        tokens=[token] if token else [],
-    )
+    """One plate for one person or client: the row is written first, then the text is opened.
+
+    BadInput without a purpose of the list, or with a reference that names the plate itself.
+    """
+    _write(row, actor, action, purpose, case_ref)
     return sealing.open_text(row, field)
 
 
@@ -106,16 +100,28 @@ def reveal_file(
     action: str = "picture",
 ) -> bytes:
     """One picture for one person or client; see `reveal_text`."""
+    _write(row, actor, action, purpose, case_ref, detail={"field": field})
+    return sealing.open_file(row, field)
+
+
+def _write(
+    row: SealedRow,
+    actor: Actor,
+    action: str,
+    purpose: str,
+    case_ref: str,
+    detail: Mapping[str, str] | None = None,
+) -> None:
     checked(purpose, case_ref, person=actor.kind == "person")
     token = getattr(row, "token_exact", None)
+    tokens = [token] if token else []
     record(
         actor,
         action,
         purpose=purpose,
-        case_ref=case_ref,
+        case_ref=reference(case_ref, tokens),
         subject=row._meta.label_lower,
         subject_id=row.pk,
-        tokens=[token] if token else [],
-        detail={"field": field},
+        tokens=tokens,
+        detail=detail,
     )
-    return sealing.open_file(row, field)

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 
+from audit.freetext import reference
 from audit.purposes import checked
 from audit.services import Actor, record
-from cameras.models import Site
+from cameras.models import Capture, Site
 from core.errors import BadInput, NotFound
 from core.ids import uuid7_floor
 from core.platetext import PlateTextError, canonical
@@ -37,7 +38,9 @@ def reads_latest(sites: "QuerySet[Site]", limit: int = 25) -> list[PlateRead]:
 
 
 def reads_of_capture(capture_id: uuid.UUID, sites: "QuerySet[Site]") -> list[PlateRead]:
-    """The reads of one capture, best first."""
+    """The reads of one capture, best first; NotFound unless it is of one of `sites`."""
+    if not Capture.objects.filter(pk=capture_id, site__in=sites).exists():
+        raise NotFound("not_found", "There is no such capture here.")
     return list(
         PlateRead.objects.filter(capture_id=capture_id, site__in=sites)
         .select_related("site", "camera", "camera__site")
@@ -59,21 +62,22 @@ def plate_search(
 ) -> list[PlateRead]:
     """Reads of a plate over the last `days`, newest first; the search itself is audited first.
 
-    `tolerant` also finds reads equal up to OCR classes. BadInput when the text is no plate or the
-    purpose is missing.
+    `tolerant` also finds reads equal up to OCR classes. BadInput when the text is no plate, the
+    purpose is missing, or the reference names the plate.
     """
     checked(purpose, case_ref, person=actor.kind == "person")
     try:
         text = canonical(plate)
     except PlateTextError as error:
         raise BadInput("plate_invalid", "This is not a plate.", field="plate") from error
+    tokens = [blind.exact(text)]
     record(
         actor,
         "search",
         purpose=purpose,
-        case_ref=case_ref,
+        case_ref=reference(case_ref, tokens),
         subject="plates.plateread",
-        tokens=[blind.exact(text)],
+        tokens=tokens,
         detail={"days": days, "tolerant": tolerant},
     )
     rows = PlateRead.objects.filter(site__in=sites, id__gte=uuid7_floor(now - timedelta(days=days)))
