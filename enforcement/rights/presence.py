@@ -42,12 +42,12 @@ class Presences:
         """True where the vehicle that `plate` of the right names exactly uses the right itself.
 
         A session is used up by presence at any time of its interval; a permit or exemption, which
-        may run for years, only by presence during the stay `[start, end]` in question.
+        may run for years, only by presence during the stay `[start, end)` in question.
         """
         if right.kind in _SESSIONS:
             start, end = right.start, right.end
         return any(
-            presence.start <= end and (presence.end is None or presence.end >= start)
+            presence.start < end and (presence.end is None or presence.end >= start)
             for presence in self._exact(right, plate)
         )
 
@@ -75,8 +75,6 @@ class Presences:
                 claims.values(), key=lambda p: (_claim(permit, p), p.start, p.id)
             ):
                 at = _claim(permit, presence)
-                if at >= permit.end or (presence.end is not None and presence.end < at):
-                    continue
                 now_held = sum(held.end is None or held.end > at for held in holding)
                 if permit.max_present is None or now_held < permit.max_present:
                     holding.append(presence)

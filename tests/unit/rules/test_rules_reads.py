@@ -6,11 +6,16 @@ from typing import Any
 import pytest
 
 from enforcement.rights.facts import RuleError
+from enforcement.rights.outcomes import Judgement
 from enforcement.rights.zones import Window, day_start, zone_payment
 from tests.unit.rules.ruleplay import Played, said
 
 
-def gantry(
+def gantry(rights: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    return said(gantry_judgement(rights, **more))
+
+
+def gantry_judgement(
     rights: list[dict[str, Any]],
     *,
     scheme: str = "CZ",
@@ -18,7 +23,7 @@ def gantry(
     now: str = "2026-03-04T00:00:00+00:00",
     site: dict[str, Any] | None = None,
     **read: Any,
-) -> dict[str, Any]:
+) -> Judgement:
     one = {"id": "r1", "camera": "g", "at": at, "plate": "1A23456", "country": "CZ",
            "confidence": 0.95, **read}  # fmt: skip
     played = Played(
@@ -35,7 +40,7 @@ def gantry(
         }
     )
     assert "1A2" not in repr(played.verdicts)
-    return said(played.verdicts["r1"])
+    return played.verdicts["r1"]
 
 
 def vignette(id: str = "v1", plate: str = "1A23456", **more: Any) -> dict[str, Any]:
@@ -186,6 +191,64 @@ def test_gantry(
     rights: list[dict[str, Any]], read: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     assert gantry(rights, **read) == expected
+
+
+@pytest.mark.parametrize(
+    ("rights", "read", "lines"),
+    [
+        ([vignette()], {}, [("v1", "exact", True)]),
+        ([], {}, [(None, "no-right-found", True)]),
+        ([BROKEN], {}, [("b", "ocr-equivalent", True)]),
+        (
+            [BROKEN, BROKEN | {"id": "c", "plate": "LA23456"}],
+            {},
+            [
+                ("b", "ocr-equivalent", False),
+                ("c", "ocr-equivalent", False),
+                (None, "several-candidates", True),
+            ],
+        ),
+        (
+            [vignette(), vignette("v2", country="SK")],
+            {"country": None},
+            [("v1", "exact", False), ("v2", "exact", False), (None, "two-countries", True)],
+        ),
+        (
+            [
+                vignette("n", "1A2345B"),
+                vignette("o", "1A23457"),
+                vignette("e", first_day="2026-01-01"),
+                vignette("l", first_day="2026-05-01"),
+                vignette("s", country="SK"),
+                vignette("t", category="trailer"),
+            ],
+            {"candidates": ["1A23457"]},
+            [
+                ("s", "other-country", False),
+                ("t", "other-category", False),
+                ("o", "near-named", False),
+                ("n", "near-in-registry", False),
+                ("l", "begins-after", False),
+                ("e", "ended-before", False),
+            ],
+        ),
+        (
+            [vignette("o", "1AB3456")],
+            {"plate": "1A83456"},
+            [("o", "near-well-formed", False), (None, "no-right-found", True)],
+        ),
+        ([], {"category": "over-3.5t"}, [(None, "toll-instead", True)]),
+    ],
+)
+def test_a_read_explains_which_rights_were_looked_at(
+    rights: list[dict[str, Any]],
+    read: dict[str, Any],
+    lines: list[tuple[str | None, str, bool]],
+) -> None:
+    judgement = gantry_judgement(rights, **read)
+    explanation = [(line.right_id, line.code, line.applied) for line in judgement.explanation]
+    assert sorted(explanation, key=repr) == sorted(lines, key=repr)
+    assert judgement.rules == ("judge/1", "site/1", "CZ/2020-12-01")
 
 
 def hungarian(**more: Any) -> dict[str, Any]:

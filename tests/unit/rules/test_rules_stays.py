@@ -327,6 +327,23 @@ class TestUsedUp:
         )  # fmt: skip
         assert reasons["AB12CDE"] == "no-right"
 
+    @pytest.mark.parametrize(
+        ("start", "end", "reason"),
+        [
+            ("11:00", "12:00", "keying-error"),  # the interval's end is outside it
+            ("10:59:59", "12:00", "no-right"),
+            ("07:00", "09:00", "no-right"),  # its start is inside
+            ("07:00", "08:59:59", "keying-error"),
+        ],
+    )
+    def test_only_during_its_interval(self, start: str, end: str, reason: str) -> None:
+        reasons = self.verdicts(
+            read("a1", "in", start, "AB12CDF"), read("a2", "out", end, "AB12CDF"),
+            read("b1", "in", "09:30", "AB12CDE"), read("b2", "out", "10:30", "AB12CDE"),
+            rights=[NEAR],
+        )  # fmt: skip
+        assert reasons["AB12CDE"] == reason
+
     def test_not_by_a_vehicle_of_another_day(self) -> None:
         reasons = self.verdicts(
             read("a1", "in", "2026-03-01T09:00:00+00:00", "AB12CDF"),
@@ -495,6 +512,21 @@ class TestPermits:
             rights=[permit("AA11AAA", "AA11AAB", places=2)],
         )  # fmt: skip
         assert said["b1"] == "excused keying-error"
+
+    def test_two_near_plates_of_one_permit_are_one_candidate(self) -> None:
+        said = self.reasons(
+            read("b1", "in", "09:00", "AA11AAX"), read("b2", "out", "10:00", "AA11AAX"),
+            rights=[permit("AA11AAA", "AA11AAB", places=2)],
+        )  # fmt: skip
+        assert said["b1"] == "excused keying-error"
+
+    def test_of_two_entering_at_once_the_one_read_exactly_holds_the_place(self) -> None:
+        said = self.reasons(
+            read("b1", "in", "09:00", "BB22BBX"), read("b2", "out", "10:00", "BB22BBX"),
+            read("c1", "in", "09:00", "AA11AAA"), read("c2", "out", "12:00", "AA11AAA"),
+            rights=[permit("AA11AAA", "BB22BBB", places=1)],
+        )  # fmt: skip
+        assert said == {"b1": "unpaid permit-in-use", "c1": "permitted permit"}
 
     def test_a_permit_that_begins_under_a_parked_car_gives_its_place_then(self) -> None:
         mid = {"from": "2026-03-02T09:30:00+00:00", "to": "2026-03-02T12:00:00+00:00"}
