@@ -35,6 +35,9 @@ def partitions_ensure(*, now: datetime) -> list[str]:
                 continue
         try:
             with transaction.atomic(), connection.cursor() as cursor:
+                # it needs the whole table for a moment: behind a long transaction it must not make
+                # everybody else wait
+                cursor.execute("SET LOCAL lock_timeout = '1s'")
                 cursor.execute(
                     f"CREATE TABLE {name} PARTITION OF {TABLE} FOR VALUES FROM (%s) TO (%s)",
                     [str(uuid7_floor(start)), str(uuid7_floor(end))],

@@ -44,8 +44,6 @@ def gather() -> None:
 def sweep() -> None:
     """Ring for whatever waits; close passages; remove files whose rows are gone."""
     now = timezone.now()
-    partitions_ensure(now=now)
-    passages_close(now=now)
     waiting = Capture.objects.filter(status=Capture.Status.RECEIVED)[:_MOST_BELLS].count()
     for _ in range(waiting):
         ring_now("recognise")
@@ -55,4 +53,6 @@ def sweep() -> None:
         ring_now("gather")
     for stage in ("judge", "rejudge", "act"):
         ring_now(stage)
+    passages_close(now=now)
+    partitions_ensure(now=now)
     remove_doomed()
