@@ -31,6 +31,7 @@ from tests.e2e.site import ROOT, LiveSite, until
 PAGES = ("/", "/cases/", "/alerts/", "/cameras/", "/search/", "/api/v1/docs")
 IMPORTED = ("5T76301", "5T76302", "BL431KT")
 PLANTED = "9Z99871"
+SEARCHED = "8M26059"
 FULL = {  # what must be there, or the search would prove nothing
     "plates_plateread": 15,
     "plates_passage": 15,
@@ -207,6 +208,21 @@ def look_around(site: LiveSite, password: str, into: Path) -> None:
         addresses += re.findall(
             r'(?:href|src|action|hx-[a-z]+|sse-connect|data-url)="([^"]*)"', answer.text
         )
+    address = f"{site.url}/search/"
+    token = re.search(
+        r'name="csrfmiddlewaretoken" value="([^"]+)"', person.http.get(address, timeout=30).text
+    )
+    assert token is not None
+    answer = person.http.post(
+        address,
+        data={"csrfmiddlewaretoken": token[1], "plate": SEARCHED, "purpose": "quality-check"},
+        headers={"Referer": address},
+        timeout=30,
+    )
+    assert answer.status_code == 200
+    searches = "SELECT count(*) FROM audit_auditrow WHERE action = 'search' AND actor = 'operator'"
+    assert site.rows(searches) == [(1,)]
+    addresses += re.findall(r'(?:href|src|action|hx-[a-z]+)="([^"]*)"', answer.text)
     into.write_text("\n".join(addresses), encoding="utf-8")
     assert len(addresses) > 40
 
