@@ -45,7 +45,7 @@ class CaptureAdmin(ReadOnly, PlainAdmin):
         "kind",
         "went",
         "failure",
-        "quarantined",
+        "clock",
         "delay",
         "to_verdict",
         "attempts",
@@ -63,7 +63,7 @@ class CaptureAdmin(ReadOnly, PlainAdmin):
                     "received_at",
                     "recognised_at",
                     "judged_at",
-                    "quarantined",
+                    "clock",
                     "attempts",
                 )
             },
@@ -83,6 +83,10 @@ class CaptureAdmin(ReadOnly, PlainAdmin):
     )
     def went(self, capture: Capture) -> str:
         return capture.status
+
+    @badge("clock", {"ahead": "warning"})
+    def clock(self, capture: Capture) -> str:
+        return "ahead" if capture.quarantined else "ok"
 
     @admin.display(description="sent after")
     def delay(self, capture: Capture) -> str:

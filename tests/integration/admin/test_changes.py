@@ -56,9 +56,16 @@ def no_plate_anywhere(*plates: str) -> None:
         tables = [name for (name,) in cursor.fetchall()]
         assert "django_admin_log" in tables
         for table in tables:
-            cursor.execute(f'SELECT t::text FROM "{table}" t')  # noqa: S608
+            cursor.execute(f'SELECT t::text FROM "{table}" t')
             text = "\n".join(row[0] for row in cursor.fetchall()).upper()
             assert not [plate for plate in plates if plate in text], table
+
+
+def test_a_planted_plate_is_found(world: World) -> None:
+    """The search above can fail: a plate in a label is found."""
+    DeviceKey.objects.update(label=f"for {OTHER_PLATE.lower()}")
+    with pytest.raises(AssertionError, match="cameras_devicekey"):
+        no_plate_anywhere(OTHER_PLATE)
 
 
 SITE = {
