@@ -197,6 +197,7 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = urlsplit(PLATEWARDEN_URL).hostname in ("localhost",)
 MFA_TOTP_ISSUER = "Platewarden"
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # sign-up is closed: nobody takes somebody else's address
 
 # --- REST --------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

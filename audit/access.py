@@ -6,7 +6,7 @@ transaction; if the batch fails after something was opened, that is written too.
 """
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from django.db import transaction
@@ -98,9 +98,14 @@ def reveal_file(
     purpose: str,
     case_ref: str = "",
     action: str = "picture",
+    shows: Sequence[SealedRow] = (),
 ) -> bytes:
-    """One picture for one person or client; see `reveal_text`."""
-    _write(row, actor, action, purpose, case_ref, detail={"field": field})
+    """One picture for one person or client; see `reveal_text`.
+
+    `shows` are the rows whose plates are in the picture, where `row` itself names none: so that
+    "who looked at this plate" finds the look.
+    """
+    _write(row, actor, action, purpose, case_ref, shows=shows, detail={"field": field})
     return sealing.open_file(row, field)
 
 
@@ -110,11 +115,12 @@ def _write(
     action: str,
     purpose: str,
     case_ref: str,
+    shows: Sequence[SealedRow] = (),
     detail: Mapping[str, str] | None = None,
 ) -> None:
     checked(purpose, case_ref, person=actor.kind == "person")
-    token = getattr(row, "token_exact", None)
-    tokens = [token] if token else []
+    found = (getattr(one, "token_exact", None) for one in (row, *shows))
+    tokens = [token for token in found if token is not None]
     record(
         actor,
         action,

@@ -4,6 +4,7 @@ A slot on a page is masked until somebody says why. Opening goes through `audit.
 writes its row before it hands the text out.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpResponse
@@ -46,9 +47,16 @@ def text_of(
 
 
 def picture_response(
-    request: OperatorRequest, row: SealedRow, field: str, chosen: purposes.Chosen | None
+    request: OperatorRequest,
+    row: SealedRow,
+    field: str,
+    chosen: purposes.Chosen | None,
+    shows: Sequence[SealedRow] = (),
 ) -> HttpResponse:
-    """A sealed picture as an image, audited; NotAllowed without a purpose, NotFound when gone."""
+    """A sealed picture as an image, audited; NotAllowed without a purpose, NotFound when gone.
+
+    `shows`: the reads in the picture, where `row` is a capture.
+    """
     if chosen is None:
         raise NotAllowed("purpose_required", "Say why before you look at a picture.")
     try:
@@ -58,6 +66,7 @@ def picture_response(
             actor=person_actor(request.user, request),
             purpose=chosen.code,
             case_ref=chosen.case_ref,
+            shows=shows,
         )
     except (KeyDestroyed, FileNotFoundError) as error:
         raise NotFound("forgotten", "This picture is no longer kept.") from error

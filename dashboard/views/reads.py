@@ -16,7 +16,7 @@ from dashboard import purposes
 from dashboard.gates import OperatorRequest, gate
 from dashboard.plates import picture_response, slot_response, stated, text_of
 from dashboard.selectors import verdicts_of
-from plates.selectors import read_get
+from plates.selectors import read_get, reads_of_capture
 
 
 @require_POST
@@ -91,4 +91,5 @@ def read_picture(request: OperatorRequest, read_id: uuid.UUID, which: str) -> Ht
     capture = Capture.objects.filter(pk=row.capture_id).first()
     if capture is None or not getattr(capture, which):
         raise NotFound("not_found", "This picture is no longer kept.")
-    return picture_response(request, capture, which, chosen)
+    shows = reads_of_capture(capture.pk, request.sites)
+    return picture_response(request, capture, which, chosen, shows)

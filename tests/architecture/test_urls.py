@@ -15,6 +15,8 @@ OPEN = {
     "api/v1/schema": "the API's description holds no data",
     "api/v1/docs": "the API's description holds no data",
     "api/": "leads to the description",
+    "api/v1/": "leads to the description",
+    "admin/logout/": "ends a session; without one there is nothing to end",
     "healthz": "liveness for a load balancer: says ok or not, nothing else",
     "static/": "files that ship with the product",
 }

@@ -14,7 +14,7 @@ from audit.services import Actor, record, verify
 from core.errors import BadInput
 from plates.models import Passage
 from vault.models import DataClass
-from vault.sealing import assign_key, seal_text
+from vault.sealing import assign_key, seal_file, seal_text
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
 ANNA = Actor("person", "anna", "Demo", "127.0.0.1")
@@ -121,3 +121,11 @@ def test_tampering_past_the_trigger_shows(tamper: str) -> None:
         cursor.execute("ALTER TABLE audit_auditrow ENABLE TRIGGER audit_no_change")
     with pytest.raises(CommandError, match=str(rows[1].pk if "UPDATE" in tamper else rows[2].pk)):
         call_command("verify_audit")
+
+
+def test_a_look_at_a_picture_names_every_plate_in_it() -> None:
+    picture, one, two = sealed(), sealed(), sealed()
+    picture.token_exact = None  # a capture has none of its own
+    seal_file(picture, "country", b"a picture", now=datetime(2026, 1, 1, tzinfo=UTC))
+    access.reveal_file(picture, "country", actor=ANNA, purpose="monitoring", shows=[one, two])
+    assert set(AuditRow.objects.get().tokens) == {one.token_exact, two.token_exact}
