@@ -5,14 +5,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from cameras.models import Capture, Site
 from enforcement.cases.models import CLOSED_STATES, Case
 from enforcement.retention.clocks import DEFAULT_MINUTES
 from enforcement.retention.models import Hold, Policy
+from enforcement.rights.calendars import day_start
+from enforcement.rights.facts import RuleError
 from enforcement.rights.models import Right, SiteRules
 from enforcement.rights.outcomes import Verdict
+from enforcement.rights.selectors import window_of
 from enforcement.visits.models import VerdictVersion, Visit
 from enforcement.watchlist.models import Alert, Entry
 from plates.models import Passage, PlateRead
@@ -46,7 +49,8 @@ class Facts:
 
     verdicts: dict[uuid.UUID, str] = field(default_factory=dict)
     in_case: set[uuid.UUID] = field(default_factory=set)
-    alerted: set[uuid.UUID] = field(default_factory=set)
+    alerted: dict[uuid.UUID, datetime] = field(default_factory=dict)  # since when
+    unwatched: set[uuid.UUID] = field(default_factory=set)
     in_open_visit: set[uuid.UUID] = field(default_factory=set)
 
 
@@ -78,16 +82,17 @@ def facts_of(passages: list[Passage]) -> Facts:
     )
     for named in live.values_list("passage_ids", flat=True):
         facts.in_case.update(wanted[name] for name in named if name in wanted)
-    alerted = Alert.objects.filter(
-        read_id__in=PlateRead.objects.filter(passage_id__in=ids).values("pk")
-    )
-    facts.alerted.update(
-        passage_id
-        for passage_id in PlateRead.objects.filter(pk__in=alerted.values("read_id")).values_list(
-            "passage_id", flat=True
-        )
-        if passage_id is not None
-    )
+    passage_of: dict[uuid.UUID, uuid.UUID] = {}
+    for read_id, passage_id, watched_at in PlateRead.objects.filter(passage_id__in=ids).values_list(
+        "pk", "passage_id", "watched_at"
+    ):
+        if passage_id is not None:
+            passage_of[read_id] = passage_id
+            if watched_at is None:
+                facts.unwatched.add(passage_id)
+    alerts = Alert.objects.filter(read_id__in=list(passage_of)).order_by("created_at")
+    for read_id, created_at in alerts.values_list("read_id", "created_at"):
+        facts.alerted[passage_of[read_id]] = created_at
     return facts
 
 
@@ -97,10 +102,25 @@ def class_of(passage: Passage, facts: Facts) -> str:
         return DataClass.CASE
     if passage.pk in facts.alerted:
         return DataClass.WATCHLIST
+    if passage.pk in facts.unwatched:
+        return (
+            DataClass.PENDING
+        )  # it may yet be a hit, which must not be forgotten before it is one
     verdict = facts.verdicts.get(passage.pk)
     if passage.final_at is not None and passage.pk not in facts.in_open_visit:
         return DataClass.COMPLIANT if verdict in COMPLIANT else DataClass.UNMATCHED
     return DataClass.PENDING
+
+
+def since(passage: Passage, data_class: str, facts: Facts, now: datetime) -> datetime:
+    """When the clock of a class began for a passage (`clocks`), not when somebody noticed."""
+    if data_class == DataClass.WATCHLIST:
+        return facts.alerted.get(passage.pk, now)
+    if data_class == DataClass.UNMATCHED:
+        return passage.received_at
+    if data_class == DataClass.COMPLIANT:
+        return passage.final_at or now
+    return now
 
 
 def held_tokens(site: Site) -> "QuerySet[Hold]":
@@ -118,20 +138,29 @@ def site_is_held(site: Site) -> bool:
 
 
 def pending_cutoff(keep: Keep, now: datetime) -> datetime:
-    """Pending passages received at or before this are over: the longest stay, then the clock."""
-    longest = (
-        SiteRules.objects.filter(site=keep.site)
-        .order_by("-max_stay_minutes")
-        .values_list("max_stay_minutes", flat=True)
-        .first()
-    )
-    stay = timedelta(minutes=longest if longest is not None else 1440)
-    return keep.cutoff(DataClass.PENDING, now) - stay
+    """Pending passages received at or before this are over: the longest stay, or the deadline of
+    paying for the day, then the clock."""
+    cutoff = keep.cutoff(DataClass.PENDING, now)
+    rules = list(SiteRules.objects.filter(site=keep.site).select_related("site"))
+    if keep.site.kind == Site.Kind.ZONE:
+        # a day can be paid until the midnight that ends the n-th day after it
+        settled = cutoff.astimezone(keep.site.zone_info).date() - timedelta(
+            days=max((_pay_days(one) for one in rules), default=0)
+        )
+        return day_start(settled, keep.site.zone_info) - timedelta(microseconds=1)
+    return cutoff - timedelta(minutes=max((one.max_stay_minutes for one in rules), default=1440))
+
+
+def _pay_days(rules: SiteRules) -> int:
+    try:
+        return window_of(rules).pay_days
+    except RuleError:
+        return 0
 
 
 def to_reclass(keep: Keep) -> "QuerySet[Passage]":
-    """Passages whose class may have changed: final ones still sealed as pending, those a live case
-    names, and those sealed for a case that is over."""
+    """Passages whose class may have changed: final ones still sealed as pending, those that are no
+    longer final, those a live case names, and those sealed for a case that is over."""
     site = keep.site
     in_case = Case.objects.filter(site=site).exclude(state__in=CLOSED_STATES)
     names = [
@@ -139,6 +168,7 @@ def to_reclass(keep: Keep) -> "QuerySet[Passage]":
     ]
     return Passage.objects.filter(site=site).filter(
         Q(data_class=DataClass.PENDING, final_at__isnull=False)
+        | Q(data_class__in=(DataClass.COMPLIANT, DataClass.UNMATCHED), final_at__isnull=True)
         | Q(pk__in=names) & ~Q(data_class=DataClass.CASE)
         | Q(data_class=DataClass.CASE) & ~Q(pk__in=names)
     )
@@ -151,7 +181,19 @@ def to_erase(keep: Keep, data_class: str, now: datetime) -> "QuerySet[Passage]":
         return mine.filter(received_at__lte=pending_cutoff(keep, now))
     if data_class == DataClass.CASE:
         return mine.none()  # the case's end makes it another class first
-    return mine.filter(class_since__lte=keep.cutoff(data_class, now))
+    # a late read may have reopened it: then it is not over before a pending one would be
+    over = Q(final_at__isnull=False) | Q(received_at__lte=pending_cutoff(keep, now))
+    return mine.filter(over, class_since__lte=keep.cutoff(data_class, now))
+
+
+def strays_due(keep: Keep, now: datetime) -> "QuerySet[PlateRead]":
+    """Reads that belong to no passage, past the clock of pending ones."""
+    cutoff = pending_cutoff(keep, now)
+    return PlateRead.objects.filter(
+        ~Exists(Passage.objects.filter(pk=OuterRef("passage_id"))),
+        site=keep.site,
+        received_at__lte=cutoff,
+    ).exclude(token_exact__in=held_tokens(keep.site).values("token_exact"))
 
 
 def sealed_captures() -> "QuerySet[Capture]":

@@ -1,33 +1,41 @@
 """Stage `forget`: what has had its time goes, or changes its data class; and the report of it.
 
 Everything works off rows inside transactions and can be run at any time, twice, or killed: what is
-not done is due the next time. Files go through `vault.files.doom`, so a crash leaves no picture.
+not done is due the next time.
 """
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db import transaction
+import structlog
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Q
 
-from audit.services import Actor, record, stage_actor
+from audit.services import Actor, record
 from cameras.models import Capture, Site
 from core.errors import BadInput, NotFound
-from core.ids import uuid7
 from core.models import User
 from enforcement.cases.models import Case, Evidence
 from enforcement.retention import selection
-from enforcement.retention.models import ErasureReport, Hold, Policy
+from enforcement.retention.erasing import (
+    captures_empty,
+    erasure_record,
+    passages_erase,
+    reads_erase,
+    report,
+)
+from enforcement.retention.models import Hold, Policy
 from enforcement.rights.models import Right, RightPlate
-from enforcement.visits.models import VerdictVersion, Visit
 from enforcement.watchlist.models import Entry
 from plates.models import Passage, PlateRead
 from vault import files, keys
+from vault.keys import KeyDestroyed
 from vault.models import DataClass, DataKey
-from vault.sealing import reseal
+from vault.sealing import SealBroken, reseal
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -46,29 +54,36 @@ def forget(*, now: datetime, dry_run: bool = False) -> list[Line]:
     """Erase whatever is due everywhere; what went, per site and class, empty lines left out.
 
     A dry run selects by the same queries and changes nothing. A class change is not reported: it
-    erases nothing.
+    erases nothing. A site that can't be dealt with is logged and holds up no other.
     """
     lines: list[Line] = []
     for site in Site.objects.all():
-        if selection.site_is_held(site):
-            continue
-        keep = selection.keep_of(site)
-        if not dry_run:
-            lines.append(passages_reclass(keep, now=now))
-        for data_class in (
-            DataClass.COMPLIANT,
-            DataClass.UNMATCHED,
-            DataClass.WATCHLIST,
-            DataClass.PENDING,
-        ):
-            lines.append(_passages(keep, data_class, now, dry_run))
-        lines.append(_images(keep, now, dry_run))
-        lines.append(_cases(keep, now, dry_run))
-    _rights_and_entries(now, dry_run)
-    lines = [line for line in lines if line]
+        try:
+            lines += _site(site, now, dry_run)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("forget_failed", site=str(site.pk))
     if not dry_run:
-        _report(lines, now)
+        _rights_and_entries(now)
         keys_destroy_unused(now=now)
+    return [line for line in lines if line]
+
+
+def _site(site: Site, now: datetime, dry_run: bool) -> list[Line]:
+    if selection.site_is_held(site):
+        return []
+    keep = selection.keep_of(site)
+    lines = [] if dry_run else [passages_reclass(keep, now=now)]
+    for data_class in (
+        DataClass.COMPLIANT,
+        DataClass.UNMATCHED,
+        DataClass.WATCHLIST,
+        DataClass.PENDING,
+    ):
+        lines.append(_passages(keep, data_class, now, dry_run))
+    lines.append(_images(keep, now, dry_run))
+    lines.append(_cases(keep, now, dry_run))
     return lines
 
 
@@ -81,43 +96,51 @@ def passages_reclass(keep: selection.Keep, *, now: datetime) -> Line:
     line = Line(keep.site, DataClass.COMPLIANT)
     for chunk in selection.chunks(selection.to_reclass(keep)):
         facts = selection.facts_of(chunk)
-        gone: list[uuid.UUID] = []
+        gone: dict[uuid.UUID, int] = {}
         for passage in chunk:
             data_class = selection.class_of(passage, facts)
             if data_class == passage.data_class:
                 continue
             if data_class == DataClass.COMPLIANT and keep.minutes[data_class] == 0:
-                gone.append(passage.pk)
+                gone[passage.pk] = passage.revision
             else:
-                _reclass(passage, data_class, now)
+                _reclass(passage, data_class, facts, now)
         if gone:
-            line.counts += passages_erase(gone, site=keep.site, now=now)
+            line.counts += passages_erase(
+                gone, site=keep.site, now=now, data_class=DataClass.COMPLIANT, revisions=gone
+            )
     return line
 
 
-def _reclass(passage: Passage, data_class: str, now: datetime) -> None:
+def _reclass(passage: Passage, data_class: str, facts: selection.Facts, now: datetime) -> None:
+    """Seal a passage and all that belongs to it anew. One that can't be opened stays what it is,
+    and goes when that class's time has come."""
+    try:
+        with transaction.atomic():
+            _reseal(passage, data_class, selection.since(passage, data_class, facts, now), now)
+    except (KeyDestroyed, SealBroken, OSError) as error:
+        log.error("reclass_failed", passage=str(passage.pk), error=type(error).__name__)
+
+
+def _reseal(passage: Passage, data_class: str, since: datetime, now: datetime) -> None:
     scope = str(passage.site_id)
-    with transaction.atomic():
-        row = Passage.objects.select_for_update().filter(pk=passage.pk).first()
-        if row is None or row.revision != passage.revision:
-            return  # it moved on meanwhile: the next run looks again
-        names = reseal(row, file_fields=(), scope=scope, data_class=data_class, now=now)
-        row.class_since = now
-        row.save(update_fields=[*names, "class_since"])
-        captures = []
-        for read in PlateRead.objects.select_for_update().filter(passage_id=row.pk):
-            names = reseal(read, file_fields=("crop",), scope=scope, data_class=data_class, now=now)
-            PlateRead.objects.filter(pk=read.pk).update(**{n: getattr(read, n) for n in names})
-            captures.append(read.capture_id)
-        for capture in Capture.objects.select_for_update().filter(pk__in=captures):
-            names = reseal(
-                capture,
-                file_fields=("picture", "crop"),
-                scope=scope,
-                data_class=data_class,
-                now=now,
-            )
-            capture.save(update_fields=names)
+    row = Passage.objects.select_for_update().filter(pk=passage.pk).first()
+    if row is None or row.revision != passage.revision:
+        return  # it moved on meanwhile: the next run looks again
+    names = reseal(row, file_fields=(), scope=scope, data_class=data_class, now=now)
+    row.class_since = since
+    row.save(update_fields=[*names, "class_since"])
+    captures = []
+    for read in PlateRead.objects.select_for_update().filter(passage_id=row.pk):
+        names = reseal(read, file_fields=("crop",), scope=scope, data_class=data_class, now=now)
+        PlateRead.objects.filter(pk=read.pk).update(**{n: getattr(read, n) for n in names})
+        captures.append(read.capture_id)
+    # in the order of their ids: other stages lock captures too
+    for capture in Capture.objects.select_for_update().filter(pk__in=captures).order_by("pk"):
+        names = reseal(
+            capture, file_fields=("picture", "crop"), scope=scope, data_class=data_class, now=now
+        )
+        capture.save(update_fields=names)
 
 
 def _passages(keep: selection.Keep, data_class: str, now: datetime, dry_run: bool) -> Line:
@@ -130,66 +153,28 @@ def _passages(keep: selection.Keep, data_class: str, now: datetime, dry_run: boo
     for chunk in selection.chunks(due.exclude(held)):
         facts = selection.facts_of(chunk)
         if at_once:
-            ids = [p.pk for p in chunk if selection.class_of(p, facts) == data_class]
-        else:
-            ids = [p.pk for p in chunk if p.pk not in facts.in_case]
+            chunk = [p for p in chunk if selection.class_of(p, facts) == data_class]
+        elif data_class == DataClass.PENDING:
+            # a hit on a list has a clock of its own, whatever came of the verdict
+            for passage in chunk:
+                if passage.pk in facts.alerted and not dry_run:
+                    _reclass(passage, DataClass.WATCHLIST, facts, now)
+            chunk = [p for p in chunk if p.pk not in facts.alerted]
+        revisions = {p.pk: p.revision for p in chunk if p.pk not in facts.in_case}
         if dry_run:
-            line.counts["passages"] += len(ids)
-            line.counts["reads"] += PlateRead.objects.filter(passage_id__in=ids).count()
+            line.counts["passages"] += len(revisions)
+            reads = PlateRead.objects.filter(passage_id__in=list(revisions))
+            line.counts["reads"] += reads.count()
         else:
-            line.counts += passages_erase(ids, site=keep.site, now=now)
+            line.counts += passages_erase(
+                revisions,
+                site=keep.site,
+                now=now,
+                data_class=data_class,
+                revisions=revisions,
+                held=line.counts["held"],
+            )
     return line
-
-
-def passages_erase(passage_ids: Iterable[uuid.UUID], *, site: Site, now: datetime) -> Counter[str]:
-    """Erase passages with their reads, pictures and visits; counts of what went.
-
-    The captures stay without anything of the vehicle, their plate-free outcome kept; verdicts stay
-    as figures, without the right that would name the vehicle. Held plates stay.
-    """
-    counts: Counter[str] = Counter()
-    with transaction.atomic():
-        held = selection.held_tokens(site).values("token_exact")
-        ids = list(
-            Passage.objects.select_for_update(skip_locked=True)
-            .filter(pk__in=list(passage_ids))
-            .exclude(token_exact__in=held)
-            .values_list("pk", flat=True)
-        )
-        if not ids:
-            return counts
-        reads = PlateRead.objects.filter(passage_id__in=ids)
-        captures = set(reads.values_list("capture_id", flat=True))
-        names = [name for name in reads.values_list("crop", flat=True) if name]
-        counts["reads"] = reads.delete()[0]
-        left = set(
-            PlateRead.objects.filter(capture_id__in=captures).values_list("capture_id", flat=True)
-        )
-        names += _empty_captures(captures - left)
-        files.doom(names, now=now)
-        counts["pictures"] = len(names)
-        visits = Visit.objects.filter(Q(entry_passage_id__in=ids) | Q(exit_passage_id__in=ids))
-        VerdictVersion.objects.filter(
-            Q(passage_id__in=ids) | Q(visit_id__in=visits.values("pk"))
-        ).update(right_id=None, explanation=[])
-        visits.delete()
-        counts["passages"] = Passage.objects.filter(pk__in=ids).delete()[0]
-    return counts
-
-
-def _empty_captures(ids: Iterable[uuid.UUID]) -> list[str]:
-    """Take everything of a vehicle out of captures; the names of the files to remove."""
-    names: list[str] = []
-    for capture in Capture.objects.select_for_update().filter(pk__in=list(ids)):
-        names += [name for name in (capture.picture, capture.crop) if name]
-        capture.picture = capture.crop = ""
-        capture.read = None
-        capture.latitude = capture.longitude = capture.heading = None
-        capture.outcome = {**capture.outcome, "forgotten": True}
-        capture.save(
-            update_fields=["picture", "crop", "read", "latitude", "longitude", "heading", "outcome"]
-        )
-    return names
 
 
 def _images(keep: selection.Keep, now: datetime, dry_run: bool) -> Line:
@@ -199,10 +184,10 @@ def _images(keep: selection.Keep, now: datetime, dry_run: bool) -> Line:
         line.counts["pictures"] = due.count()
         return line
     with transaction.atomic():
-        ids = list(due.values_list("pk", flat=True)[: selection.CHUNK])
-        names = _empty_captures(ids)
+        names = captures_empty(list(due.values_list("pk", flat=True)[: selection.CHUNK]))
         files.doom(names, now=now)
         line.counts["pictures"] = len(names)
+        report(keep.site, line.data_class, line.counts, now=now)
     return line
 
 
@@ -220,41 +205,25 @@ def _cases(keep: selection.Keep, now: datetime, dry_run: bool) -> Line:
         line.counts["pictures"] = len(names)
         line.counts["other"] = len(cases)
         Case.objects.filter(pk__in=[case.pk for case in cases]).delete()
+        report(keep.site, line.data_class, line.counts, now=now)
     return line
 
 
-def _rights_and_entries(now: datetime, dry_run: bool) -> None:
-    if dry_run:
-        return
-    rights = selection.rights_due(now)
-    entries = selection.entries_due(now)
-    Right.objects.filter(pk__in=list(rights.values_list("pk", flat=True)[:5000])).delete()
-    Entry.objects.filter(pk__in=list(entries.values_list("pk", flat=True)[:5000])).delete()
+def _rights_and_entries(now: datetime) -> None:
+    for model, due in (
+        (Right, selection.rights_due(now)),
+        (Entry, selection.entries_due(now)),
+    ):
+        ids = list(due.values_list("pk", flat=True)[:5000])
+        if ids:
+            with transaction.atomic():
+                model._default_manager.filter(pk__in=ids).delete()
+                erasure_record(model._meta.label_lower, count=len(ids))
 
 
-def _report(lines: list[Line], now: datetime) -> None:
-    for line in lines:
-        counts = line.counts
-        if not any(counts[name] for name in ("reads", "passages", "pictures", "other")):
-            continue  # what is only held is shown by the dry run, not stored every few seconds
-        ErasureReport.objects.create(
-            id=uuid7(now),
-            at=now,
-            site=line.site,
-            data_class=line.data_class,
-            **{name: counts[name] for name in ("reads", "passages", "pictures", "other", "held")},
-        )
-        record(
-            stage_actor("forget"),
-            "erase",
-            purpose="retention",
-            subject=line.data_class,
-            count=max(1, counts["reads"] + counts["other"]),
-            detail={name: number for name, number in counts.items() if number},
-        )
-
-
-SEALED_MODELS = (PlateRead, Passage, Case, Evidence, Right, RightPlate, Entry)
+SEALED_MODELS = (Right, RightPlate, Entry, Passage, PlateRead, Case, Evidence, Capture)
+_STILL_SEALED = "picture <> '' OR crop <> '' OR read IS NOT NULL"
+"""A capture's row outlives what was sealed in it."""
 
 
 def keys_destroy_unused(*, now: datetime) -> int:
@@ -266,13 +235,39 @@ def keys_destroy_unused(*, now: datetime) -> int:
     old = DataKey.objects.using(keys.STORE).filter(
         destroyed_at__isnull=True, day__lt=(now - timedelta(days=1)).date()
     )
-    unused = [
-        key_id
-        for key_id in old.values_list("pk", flat=True)
-        if not any(model.objects.filter(data_key=key_id).exists() for model in SEALED_MODELS)
-        and not selection.sealed_captures().filter(data_key=key_id).exists()
-    ]
+    unused = list(old.values_list("pk", flat=True))
+    for model in SEALED_MODELS:
+        if not unused:
+            return 0
+        still = _STILL_SEALED if model is Capture else "true"
+        # one look into the index per key, however many rows are sealed with it
+        sql = (
+            f"SELECT key FROM unnest(%s::uuid[]) AS key WHERE NOT EXISTS (SELECT 1 "  # noqa: S608
+            f"FROM {model._meta.db_table} WHERE data_key = key AND ({still}))"
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(sql, [unused])
+            unused = [key_id for (key_id,) in cursor.fetchall()]
     return keys.destroy(unused, now=now) if unused else 0
+
+
+def strays_erase(*, now: datetime) -> int:
+    """Erase reads that belong to no passage and are past the clock of pending ones; how many.
+
+    There are none unless a read could not be opened when it was to be gathered.
+    """
+    gone = 0
+    for site in Site.objects.all():
+        if selection.site_is_held(site):
+            continue
+        with transaction.atomic():
+            strays = selection.strays_due(selection.keep_of(site), now)
+            ids = list(strays.values_list("pk", flat=True)[: selection.CHUNK])
+            if ids:
+                counts = reads_erase(PlateRead.objects.filter(pk__in=ids), now=now)
+                report(site, DataClass.PENDING, counts, now=now)
+                gone += counts["reads"]
+    return gone
 
 
 def orphans_remove(*, now: datetime) -> int:

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from enforcement.retention.services import forget, orphans_remove
+from enforcement.retention.services import forget, orphans_remove, strays_erase
 
 
 @shared_task(name="stage.forget")
@@ -14,5 +14,7 @@ def forget_stage() -> None:
 
 @shared_task(name="stage.tidy")
 def tidy() -> None:
-    """Remove stored files that no row names."""
-    orphans_remove(now=timezone.now())
+    """Erase reads that belong nowhere, and stored files that no row names."""
+    now = timezone.now()
+    strays_erase(now=now)
+    orphans_remove(now=now)
