@@ -24,6 +24,8 @@ FLAGS = [
     "--no-first-run",
 ]
 AXE = Axe()
+EVERY_RULE: dict[str, Any] = {"resultTypes": ["violations"]}
+WCAG_AA = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 REFUSED = re.compile(r"Failed to load resource: .* status of (\d{3})")
 
 # What Tab must reach: of a group of radio buttons one, of a closed part nothing.
@@ -120,7 +122,7 @@ def loaded(images: Locator) -> bool:
     )
 
 
-def looked_over(page: Page) -> list[str]:
+def looked_over(page: Page, rules: dict[str, Any] = EVERY_RULE) -> list[str]:
     """Faults of the page as it stands, in light and dark, wide and narrow: what axe reports, and
     whether it scrolls sideways."""
     faults = []
@@ -134,7 +136,7 @@ def looked_over(page: Page) -> list[str]:
                 faults.append(f"{where}: {width} px wide")
             faults += [
                 f"{where}: {found['id']} at {node['target']}: {node['failureSummary']}"
-                for found in AXE.run(page).response["violations"]
+                for found in AXE.run(page, options=rules).response["violations"]
                 for node in found["nodes"]
             ]
     page.emulate_media(color_scheme="light")
@@ -152,3 +154,26 @@ def tabbed_through(page: Page) -> list[str]:
     return [f"not reached: {one}" for one in page.evaluate(NOT_WALKED)] + [
         f"focus not seen: {one}" for one in page.evaluate("window.unmarked")
     ]
+
+
+def tab_to(page: Page, wanted: Locator) -> None:
+    """Press Tab until `wanted` has the focus."""
+    for _ in range(100):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("one => one === document.activeElement"):
+            return
+    raise AssertionError("Tab does not reach it")
+
+
+def skip_link_works(page: Page) -> list[str]:
+    """The first Tab shows a way past the menu, and it leads to the content."""
+    page.keyboard.press("Tab")
+    link = page.get_by_role("link", name="Skip to the content")
+    box = link.bounding_box()
+    focused = link.evaluate("one => one === document.activeElement")
+    if not focused or box is None or box["y"] < 0:
+        return ["the first Tab does not show the way to the content"]
+    page.keyboard.press("Enter")
+    reached = page.evaluate("document.activeElement.id") == "main"
+    page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+    return [] if reached else ["the skip link does not lead to the content"]
