@@ -156,9 +156,6 @@ class _Exact:
                     self._re_entered(entry, passage.at)
                 inside.append(passage)
                 continue
-            same = [one for one in waiting if one.reading.country == passage.reading.country]
-            if len(waiting) > 1 and len(same) == 1:
-                waiting = same
             if len(waiting) == 1:
                 inside.remove(waiting[0])
                 self._left(waiting[0], passage)
@@ -222,14 +219,14 @@ def _fuzzy(
     possible = []
     for visit in entries:
         entry = visit.passages[0]
-        latest = visit.end if visit.status is VisitStatus.EXIT_MISSED else entry.at + max_stay
+        latest = visit.end or entry.at + max_stay
         near = {
             exit_.id: exit_
             for key in _slips(ocr_class(entry.reading.text, classes))
             for exit_ in exits_near.get(key, ())
         }
         for exit_ in near.values():
-            in_time = entry.at < exit_.at and latest is not None and exit_.at <= latest
+            in_time = entry.at < exit_.at <= latest
             slips = cost(entry.reading.text, exit_.reading.text, classes)
             # The very text pairs even across countries: more likely one was misread than that
             # two vehicles with one text lost each the other end of their stay.

@@ -203,6 +203,40 @@ def told(visits: list[Visit]) -> list[tuple[str | None, str | None, str]]:
             [("a", "b", "complete~"), ("c", None, "expired")],
             id="but the nearest text first",
         ),
+        pytest.param(
+            [passage("a", "in", 0), passage("c", "in", 200), passage("d", "out", 260),
+             passage("b", "out", 300, "AB12CDF")],
+            [("a", None, "exit-missed"), ("c", "d", "complete"), (None, "b", "entry-missed")],
+            id="who came again had left before: a later near exit is another's",
+        ),
+        pytest.param(
+            [passage("a", "in", 0), passage("b", "out", 60, "AB12CD")],
+            [("a", "b", "complete~")], id="a missing character pairs",
+        ),
+        pytest.param(
+            [passage("a", "in", 0), passage("b", "out", 60, "AB12CXDE")],
+            [("a", "b", "complete~")], id="an extra character pairs",
+        ),
+        pytest.param(
+            [passage("a", "in", 0), passage("b", "out", 60, "AB12DCE")],
+            [("a", "b", "complete~")], id="a swap pairs",
+        ),
+        pytest.param(
+            [passage("a", "in", 0), passage("b", "out", 0, "AB12CDF")],
+            [("a", None, "expired"), (None, "b", "entry-missed")],
+            id="nobody leaves under another text the instant they come",
+        ),
+        pytest.param(
+            [passage("a", "in", 0), passage("b", "out", 60),
+             passage("f", "out", 90, country="FR")],
+            [("a", "b", "complete"), (None, "f", "entry-missed")],
+            id="another country's exit repeats nothing",
+        ),
+        pytest.param(
+            [passage("a", "in", 0), passage("c", "in", 1440), passage("d", "out", 1500)],
+            [("a", None, "exit-missed"), ("c", "d", "complete")],
+            id="coming again at the maximum stay is not beyond it",
+        ),
         # contradictions
         pytest.param(
             [passage("a", "in", 0), passage("r", "road", 30), passage("b", "out", 60)],
@@ -262,6 +296,12 @@ def test_a_visit_is_open_until_the_maximum_stay_is_over() -> None:
     beyond = pair(inside, now=START + DAY + timedelta(seconds=1), max_stay=DAY)
     assert told(beyond) == [("a", None, "expired")]
     assert beyond[0].end == START + DAY
+
+
+def test_a_near_exit_closes_a_visit_that_is_still_open() -> None:
+    two = [passage("a", "in", 0), passage("b", "out", 60, "AB12CDF")]
+    visits = pair(two, now=START + timedelta(hours=2), max_stay=DAY)
+    assert told(visits) == [("a", "b", "complete~")]
 
 
 def test_inferred_ends() -> None:
@@ -402,6 +442,24 @@ class TestDebounce:
             passage("d", "in", 0.2, "ABI2CFF"),
         )
         assert two == [("a", "c"), ("b", "d")]
+
+    def test_of_two_near_passages_the_nearest_text_is_joined(self) -> None:
+        british = passage("a", "in", 0)
+        for text in ("A812CDE", "AB12CDF"):
+            french = passage("b", "in", 0.1, text, country="FR")
+            unknown = passage("c", "in", 0.2, country=None)
+            assert self.gathered(british, french, unknown) == [("a", "c"), ("b",)]
+        french = passage("b", "in", 0.1, "AB12CDF", country="FR")
+        equivalent = passage("c", "in", 0.2, "A812CDE", country=None)
+        assert self.gathered(british, french, equivalent) == [("a", "c"), ("b",)]
+
+    def test_a_frame_near_any_frame_of_a_passage_joins_it(self) -> None:
+        chain = [
+            passage("a", "in", 0),
+            passage("b", "in", 0.1, "AB12CDF"),
+            passage("c", "in", 0.2, "AB12CXF"),
+        ]
+        assert self.gathered(*chain) == [("a", "b", "c")]
 
     def test_two_frames_that_differ_agree_on_nothing(self) -> None:
         (one,) = debounce(
