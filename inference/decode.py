@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -68,6 +68,15 @@ class Decoded:
     region: str | None
     in_syntax: bool
     candidates: tuple[Candidate, ...]
+
+
+def doubted(decoded: Decoded, most: float) -> Decoded:
+    """The same text with a score of at most `most`; its candidates are scaled alike."""
+    share = min(1.0, most / decoded.score) if decoded.score else 1.0
+    candidates = tuple(
+        Candidate(other.text, round(other.score * share, 4)) for other in decoded.candidates
+    )
+    return replace(decoded, score=round(decoded.score * share, 4), candidates=candidates)
 
 
 def decode(

@@ -18,13 +18,22 @@ from typing import Final, Literal
 import numpy as np
 
 from inference import lines as rules
-from inference.decode import decode
+from inference.decode import decode, doubted
 from inference.detector import TextDetector
 from inference.geometry import as_quad, box_of, grow, light_share
 from inference.lines import Line
 from inference.pictures import check_picture
 from inference.recogniser import LineReader
-from inference.results import Detection, Detector, Picture, Plate, Reading, Recogniser, Rejected
+from inference.results import (
+    Box,
+    Detection,
+    Detector,
+    Picture,
+    Plate,
+    Reading,
+    Recogniser,
+    Rejected,
+)
 from inference.syntaxes import Grammar, grammar_for, load_book
 
 Kind = Literal["frame", "crop"]
@@ -39,6 +48,11 @@ LIGHT_INK_BELOW: Final = 0.42
 
 SURE: Final = 0.85
 """From this score on, a line is not looked at again."""
+
+CUT_SCORE: Final = 0.5
+"""The most a plate at the frame's edge can score: below any floor from which one may accuse."""
+EDGE: Final = 2
+"""Pixels from the frame's edge within which a plate may be cut by it."""
 
 
 @dataclass
@@ -167,6 +181,25 @@ def settle_frame(scene: Scene) -> None:
     scene.lines = kept
 
 
+def doubt_the_cut(scene: Scene) -> None:
+    """Let nobody be sure of a plate that touches the frame's edge: it may go on beyond it.
+
+    What is left of `34A36837` at the lower edge reads `34A369`, clearly, and is another plate.
+    """
+    height, width = scene.picture.shape[:2]
+    scene.lines = [
+        replace(line, decoded=doubted(line.decoded, CUT_SCORE))
+        if line.decoded and _touches_edge(box_of(line.quad, width, height), width, height)
+        else line
+        for line in scene.lines
+    ]
+
+
+def _touches_edge(box: Box, width: int, height: int) -> bool:
+    left, top, right, bottom = box
+    return min(left, top, width - right, height - bottom) <= EDGE
+
+
 def settle_crop(scene: Scene) -> None:
     """Keep the best reading of each place. A crop may be a vanity plate: words are let through."""
     legible = []
@@ -196,6 +229,7 @@ FRAME_STEPS: Final[tuple[Step, ...]] = (
     look_again,
     reread,
     settle_frame,
+    doubt_the_cut,
 )
 CROP_STEPS: Final[tuple[Step, ...]] = (
     whole,

@@ -78,7 +78,8 @@ class Plate:
     `chars`: one score per character of `text`, 0–1. Where the country's syntax rules out the twin
     of a look-alike (a letter O where only digits stand), the twin's share counts for the character.
     `score`: the share of `text` among everything the reader considered possible, times its
-    weakest character: low both when a character is unclear and when another text is as likely.
+    weakest character: low both when a character is unclear and when another text is as likely. At
+    most 0.5 for a plate that touches the edge of a frame, since it may go on beyond it.
     `candidates`: best first; the first is `text` itself, the others those the reader proposed.
     `region`: ISO 3166-1 alpha-2, for US states ISO 3166-2 ("US-CA"); None where the text fits the
     syntax of several places about equally, or of none.

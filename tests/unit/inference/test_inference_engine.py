@@ -72,6 +72,20 @@ def test_two_rows_are_read_as_one_plate() -> None:
     assert overlap(plate.quad, SQUARE) > 0.9
 
 
+def test_a_plate_cut_by_the_edge_of_a_frame_is_read_but_not_trusted(
+    engine: Engine, scene: Picture
+) -> None:
+    """What is left of a plate may read clearly, and is another plate: nobody may be accused."""
+    (whole,) = engine.read(scene).plates[:1]
+    left, _, right, _ = whole.box
+    cut = scene[:, : left + (right - left) * 3 // 4]
+    (rest,) = engine.read(cut).plates[:1]
+    assert rest.text != whole.text
+    assert rest.score <= 0.5 < whole.score
+    assert rest.candidates[0].score == pytest.approx(rest.score, abs=1e-3)
+    assert engine.read(cut[:, left - 10 :], kind="crop").plates[0].score > 0.5, "a crop may be tight"
+
+
 def test_a_gap_in_the_middle_does_not_split_a_plate(engine: Engine) -> None:
     picture = scene_with(plate_face("RK    708AI"), TILTED)
     (plate,) = engine.read(picture).plates
