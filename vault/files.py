@@ -7,15 +7,18 @@ gone, through `DoomedFile` rows: so every name in a row has its file, at any mom
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 
+import structlog
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.db import transaction
 
 from vault.models import DoomedFile
+
+log = structlog.get_logger(__name__)
 
 
 class DurableFileSystemStorage(FileSystemStorage):
@@ -24,10 +27,10 @@ class DurableFileSystemStorage(FileSystemStorage):
     What goes in is ciphertext already, so a left-over of a crash tells nobody anything.
     """
 
-    def _save(self, name: str, content: "ContentFile[bytes]") -> str:
+    def _save(self, name: str, content: ContentFile) -> str:  # type: ignore[type-arg,override]
         path = self.path(name)
         folder = os.path.dirname(path)
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        _make_folder(folder)
         part = f"{path}.part"
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
@@ -40,12 +43,27 @@ class DurableFileSystemStorage(FileSystemStorage):
             if os.path.exists(part):
                 os.unlink(part)
             raise
-        folder_descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(folder_descriptor)
-        finally:
-            os.close(folder_descriptor)
+        _sync_folder(folder)
         return name
+
+
+def _make_folder(folder: str) -> None:
+    """Make a folder and those above it; each is on disk only once the one that holds it is."""
+    if os.path.isdir(folder):
+        return
+    above = os.path.dirname(folder)
+    _make_folder(above)
+    with suppress(FileExistsError):
+        os.mkdir(folder, mode=0o700)
+    _sync_folder(above)
+
+
+def _sync_folder(folder: str) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class StoreAway(ConnectionError):
@@ -91,17 +109,31 @@ def doom(names: list[str], *, now: datetime) -> None:
     DoomedFile.objects.bulk_create(
         [DoomedFile(name=name, doomed_at=now) for name in wanted], ignore_conflicts=True
     )
-    transaction.on_commit(lambda: remove_doomed(limit=len(wanted) + 100), robust=True)
+    transaction.on_commit(partial(_remove, wanted), robust=True)
 
 
 def remove_doomed(*, limit: int = 1000) -> int:
-    """Remove the files of committed doom rows; how many. A second run removes nothing twice."""
-    with transaction.atomic():
-        rows = list(DoomedFile.objects.select_for_update(skip_locked=True)[:limit])
-        for row in rows:
-            _store().delete(row.name)
-        DoomedFile.objects.filter(pk__in=[row.pk for row in rows]).delete()
-    return len(rows)
+    """Remove the files of committed doom rows, oldest first; how many. A second run removes nothing
+    twice, and one that can't be removed keeps its row and holds up no other."""
+    rows = DoomedFile.objects.order_by("doomed_at", "name")
+    return _remove(list(rows.values_list("name", flat=True)[:limit]))
+
+
+def _remove(names: list[str]) -> int:
+    gone = []
+    for name in names:
+        try:
+            with _answering():
+                _store().delete(name)
+        except ConnectionError as error:
+            log.error("store_away", error=type(error).__name__)
+            break  # the others would only wait for it, too
+        except OSError as error:
+            log.error("file_not_removed", error=type(error).__name__)
+        else:
+            gone.append(name)
+    DoomedFile.objects.filter(pk__in=gone).delete()
+    return len(gone)
 
 
 def names_before(day: datetime) -> list[str]:

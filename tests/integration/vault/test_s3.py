@@ -32,9 +32,7 @@ def bucket(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     made = s3.create_bucket(
         Bucket="plates", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
     )
-    monkeypatch.setenv(
-        "STORAGE_URL", f"s3://plates/sealed?endpoint={endpoint}&region=eu-central-1"
-    )
+    monkeypatch.setenv("STORAGE_URL", f"s3://plates/sealed?endpoint={endpoint}&region=eu-central-1")
     settings.STORAGES = settings.STORAGES | {"sealed": environment.storage()}
     files._store.cache_clear()
     yield made

@@ -168,3 +168,17 @@ def test_rewrapping_moves_every_data_key_to_the_new_master_key(
     monkeypatch.setattr(keyring, "master", lambda: only_new)
     keys.forget_cached()
     assert open_text(row, "text") == PLATE
+
+
+def test_sealing_before_the_first_check_is_fine_but_a_new_key_over_old_data_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    KeyCheck.objects.using("keys").all().delete()
+    sealed_row()  # as a command does right after the first migration
+    right = keyring.master()
+    wrong = keyring.Keyring(right.active, {right.active: b"w" * 32})
+    monkeypatch.setattr(keyring, "master", lambda: wrong)
+    assert any("does not open" in problem for problem in key_problems())
+    monkeypatch.setattr(keyring, "master", lambda: right)
+    assert key_problems() == []
+    assert key_problems() == []
