@@ -40,6 +40,8 @@ def key_problems() -> list[str]:
         if not known and kind == "master" and not _opens_a_data_key():
             problems.append("the master key does not open the data keys that are there")
             continue
+        if kind == "master":
+            problems += _left_out(set(ring.keys))
         for number, raw in ring.keys.items():
             row = known.get(number)
             if row is None:

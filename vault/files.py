@@ -27,7 +27,7 @@ class DurableFileSystemStorage(FileSystemStorage):
     What goes in is ciphertext already, so a left-over of a crash tells nobody anything.
     """
 
-    def _save(self, name: str, content: ContentFile) -> str:  # type: ignore[type-arg,override]
+    def _save(self, name: str, content: ContentFile) -> str:  # type: ignore[type-arg]
         path = self.path(name)
         folder = os.path.dirname(path)
         _make_folder(folder)

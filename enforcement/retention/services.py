@@ -35,6 +35,18 @@ from vault.keys import KeyDestroyed
 from vault.models import DataClass, DataKey
 from vault.sealing import SealBroken, reseal
 
+__all__ = [
+    "forget",
+    "hold_lift",
+    "hold_place",
+    "keys_destroy_unused",
+    "orphans_remove",
+    "passages_erase",
+    "passages_reclass",
+    "policy_set",
+    "strays_erase",
+]
+
 log = structlog.get_logger(__name__)
 
 
