@@ -1,6 +1,7 @@
 """What may excuse a vehicle: site rules, schemes, and rights with their sealed plates."""
 
 import uuid
+from zoneinfo import ZoneInfo
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -73,7 +74,8 @@ class Scheme(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.code} from {self.effective_from:%Y-%m-%d}"
+        begins = self.effective_from.astimezone(ZoneInfo(self.timezone))
+        return f"{self.code} from {begins:%Y-%m-%d}"
 
 
 class Provider(models.Model):
