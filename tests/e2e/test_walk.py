@@ -48,10 +48,12 @@ def keep_picture(page: Page, name: str) -> None:
 
 
 def test_pictures_for_the_readme(walk: Walk) -> None:
-    whole = {"width": WIDE["width"], "height": 1300}  # down to the first rows of the feed
-    with walk.person("operator", "readme", device_scale_factor=1.5, viewport=whole) as page:
+    with walk.person("operator", "readme", device_scale_factor=1.5) as page:
         choose_shift(page, "Live monitoring on shift")
         live(page)
+        fifth = page.locator("[data-read]").nth(4).bounding_box()
+        assert fifth is not None
+        page.set_viewport_size(WIDE | {"height": round(fifth["y"] + fifth["height"])})
         in_view = page.locator("[data-feed] .plate-slot[hx-trigger]")
         page.wait_for_function("document.getElementById('hours-chart').width > 300")
         until("plates in view open", lambda: not any_in_view(in_view), 20)
