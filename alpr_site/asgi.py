@@ -25,7 +25,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 refuse_wrong_keys()
-_pages: Any = WSGIMiddleware(wsgi, workers=settings.WEB_THREADS)
+# No limit to what waits to be sent: a thread must never wait for a client that reads slowly, since
+# a few of them would be all there are.
+_pages: Any = WSGIMiddleware(wsgi, workers=settings.WEB_THREADS, send_queue_size=0)
 
 
 async def _refuse(send: Send, status: int, code: str, sentence: str) -> None:
