@@ -9,7 +9,8 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from django.db import transaction
+import structlog
+from django.db import Error, transaction
 
 from audit.freetext import reference
 from audit.purposes import checked
@@ -18,6 +19,8 @@ from vault import sealing
 from vault.models import SealedRow
 
 _MOST_TOKENS = 1000
+
+log = structlog.get_logger(__name__)
 
 
 class Access:
@@ -69,7 +72,12 @@ def stage_batch(
             yield access
             write("done")
     except BaseException:
-        write("failed")
+        try:
+            write("failed")
+        except Error as lost:  # why the batch failed must not be hidden by why this did
+            log.error(
+                "access_unwritten", stage=stage, count=access.count, error=type(lost).__name__
+            )
         raise
 
 

@@ -86,11 +86,13 @@ def _material(capture: Capture, access: Access) -> bytes | str | Outcome:
         # tried for ever
         return Outcome(failure="worker_lost", sentence="Every worker that tried it died.")
     try:
-        if capture.kind == Capture.Kind.READ:
-            return access.text(capture, "read")
-        return access.file(capture, "picture")
+        if capture.kind != Capture.Kind.READ:
+            return access.file(capture, "picture")
+        if capture.read is None:
+            raise FileNotFoundError  # forgotten after days in which nobody could read it
+        return access.text(capture, "read")
     except FileNotFoundError:
-        return Outcome(failure="picture_gone", sentence="The stored picture is not there any more.")
+        return Outcome(failure="picture_gone", sentence="What was stored is not there any more.")
     except (KeyDestroyed, SealBroken):
         return Outcome(failure="seal_broken", sentence="What was stored can't be opened any more.")
 

@@ -106,16 +106,18 @@ def current_key(scope: str, data_class: str, now: datetime) -> uuid.UUID:
 def destroy(key_ids: list[uuid.UUID], *, now: datetime) -> int:
     """Destroy data keys for good; how many were alive. Other processes forget their copy within
     five minutes."""
+    destroyed = (
+        DataKey.objects.using(STORE)
+        .filter(pk__in=key_ids, destroyed_at__isnull=True)
+        .update(wrapped=None, destroyed_at=now)
+    )
+    # only now: another thread may have cached one again while it was still there
     with _lock:
         for key_id in key_ids:
             _by_id.pop(key_id, None)
         for name in [n for n, (key_id, _) in _current.items() if key_id in key_ids]:
             del _current[name]
-    return (
-        DataKey.objects.using(STORE)
-        .filter(pk__in=key_ids, destroyed_at__isnull=True)
-        .update(wrapped=None, destroyed_at=now)
-    )
+    return destroyed
 
 
 def forget_cached() -> None:

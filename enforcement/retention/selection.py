@@ -202,12 +202,16 @@ def sealed_captures() -> "QuerySet[Capture]":
 
 
 def images_due(keep: Keep, now: datetime) -> "QuerySet[Capture]":
-    """Captures that still have a picture but no read left (failed, unreadable, forgotten)."""
+    """Captures that still have a picture but no read left (failed, unreadable, forgotten); and what
+    could not be read for so long that a read of it would be forgotten by now."""
     with_reads = PlateRead.objects.filter(site=keep.site).values("capture_id")
     return (
         sealed_captures()
-        .filter(site=keep.site, received_at__lte=keep.cutoff(DataClass.DEVICE_IMAGE, now))
-        .exclude(status=Capture.Status.RECEIVED)
+        .filter(
+            ~Q(status=Capture.Status.RECEIVED) | Q(received_at__lte=pending_cutoff(keep, now)),
+            site=keep.site,
+            received_at__lte=keep.cutoff(DataClass.DEVICE_IMAGE, now),
+        )
         .exclude(pk__in=with_reads)
     )
 

@@ -233,6 +233,22 @@ def test_one_broken_row_or_site_keeps_nothing_else_from_being_forgotten(
     assert set(Passage.objects.values_list("site_id", flat=True)) == {broken}
 
 
+def test_a_picture_that_could_not_be_read_for_days_is_not_kept_for_ever(
+    gantry: Road, sealed_store: Path
+) -> None:
+    keep(gantry, DataClass.DEVICE_IMAGE, 0)
+    waiting = gantry.send("1AB2345", "north", T, picture=JPEG)
+    forget(now=T + 2 * DAY - SECOND)
+    assert Capture.objects.get(pk=waiting.pk).picture
+    forget(now=T + 2 * DAY)
+    emptied = Capture.objects.get(pk=waiting.pk)
+    assert (emptied.picture, emptied.read, emptied.status) == ("", None, "received")
+    assert not list(sealed_store.rglob("*.sealed"))
+    captures_recognise(now=T + 2 * DAY)
+    failed = Capture.objects.get(pk=waiting.pk)
+    assert (failed.status, failed.failure) == ("failed", "picture_gone")
+
+
 def test_a_read_that_could_never_be_gathered_goes_with_the_pending_ones(
     gantry: Road, sealed_store: Path
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.files.storage import Storage
+from django.db import connections
 
 from vault import files, keyring, keys
 from vault.checks import key_problems
@@ -109,3 +110,19 @@ def test_a_master_key_that_is_still_needed_may_not_be_taken_out(
     keys.destroy([keys.current_key("site-a", DataClass.PENDING, NOW)], now=NOW)
     assert key_problems() == [], "what it wrapped is forgotten"
     KeyCheck.objects.using("keys").all().delete()
+
+
+def test_a_key_that_is_read_while_it_is_destroyed_is_not_kept_in_memory() -> None:
+    key = keys.current_key("site-a", DataClass.PENDING, NOW)
+
+    def read_meanwhile(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql.startswith("UPDATE"):
+            keys.raw_key(key)
+        return execute(sql, *rest)
+
+    keys.forget_cached()
+    with connections["keys"].execute_wrapper(read_meanwhile):
+        assert keys.destroy([key], now=NOW) == 1
+    with pytest.raises(keys.KeyDestroyed):
+        keys.raw_key(key)
+    assert keys.current_key("site-a", DataClass.PENDING, NOW) != key
