@@ -38,7 +38,8 @@ class Consensus:
 def consensus(reads: Sequence[Seen]) -> Consensus:
     """The text that the reads together believe most; ValueError without reads.
 
-    Each read spreads its belief over its text and candidates. Agreement raises confidence as
+    Each read spreads its belief over its text and candidates, none of which counts for more than
+    the text itself. Agreement raises confidence as
     independent evidence would, but frames of one vehicle are not independent: it counts by half
     (an exponent of 0.5 for every further read), and dissent lowers it by its share.
     """
@@ -49,7 +50,7 @@ def consensus(reads: Sequence[Seen]) -> Consensus:
         named = dict(read.candidates)
         named[read.text] = max(read.score, named.get(read.text, 0.0))
         for text, score in named.items():
-            belief[text] += score
+            belief[text] += min(score, named[read.text])
     best_single = {read.text: read.score for read in sorted(reads, key=lambda r: r.score)}
     ranked = sorted(belief, key=lambda text: (-belief[text], -best_single.get(text, 0.0), text))
     text = ranked[0]

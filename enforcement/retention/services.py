@@ -19,6 +19,7 @@ from core.errors import BadInput, NotFound
 from core.models import User
 from enforcement.cases.models import Case, Evidence
 from enforcement.retention import selection
+from enforcement.retention.clocks import DAY
 from enforcement.retention.erasing import (
     captures_empty,
     erasure_record,
@@ -311,9 +312,14 @@ NAMING: tuple[tuple[type[Capture | PlateRead | Evidence], tuple[str, ...]], ...]
 
 
 def policy_set(*, site: Site, data_class: str, keep_minutes: int, why: str, actor: Actor) -> Policy:
-    """Set how long a class is kept at a site. BadInput without a legal basis."""
-    if data_class not in DEFAULT_CLASSES:
-        raise BadInput("class_unknown", "There is no such data class.", field="data_class")
+    """Set how long a class is kept at a site. BadInput without a legal basis, for a class that no
+    site governs (rights and watchlist entries have the default clock), or beyond ten years."""
+    if data_class not in SITE_CLASSES:
+        raise BadInput(
+            "class_unknown", "There is no such data class with a site.", field="data_class"
+        )
+    if not 0 <= keep_minutes <= _LONGEST_MINUTES:
+        raise BadInput("keep_too_long", "Ten years are the most.", field="keep_minutes")
     if not why.strip():
         raise BadInput("why_required", "Say on which legal basis.", field="why")
     with transaction.atomic():
@@ -333,7 +339,8 @@ def policy_set(*, site: Site, data_class: str, keep_minutes: int, why: str, acto
     return policy
 
 
-DEFAULT_CLASSES = frozenset(DataClass.values)
+SITE_CLASSES = frozenset(DataClass.values) - {DataClass.RIGHT, DataClass.ENTRY}
+_LONGEST_MINUTES = 10 * 366 * DAY
 
 
 def hold_place(

@@ -12,10 +12,11 @@ from django.db import OperationalError
 
 from audit.models import AuditRow
 from cameras.models import Capture
+from core.errors import BadInput
 from core.models import User
 from enforcement.cases.models import Case
 from enforcement.retention import selection, services
-from enforcement.retention.models import ErasureReport
+from enforcement.retention.models import ErasureReport, Policy
 from enforcement.retention.services import (
     SEALED_MODELS,
     forget,
@@ -336,6 +337,25 @@ def test_rights_and_entries_that_go_are_written_down(gantry: Road) -> None:
         ("watchlist.entry", 1),
         ("rights.right", 1),
     ]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"data_class": DataClass.RIGHT},
+        {"data_class": DataClass.ENTRY},
+        {"keep_minutes": -1},
+        {"keep_minutes": 2**31 - 1},
+    ],
+)
+def test_a_policy_that_would_have_no_effect_or_stop_all_forgetting_is_refused(
+    gantry: Road, wrong: dict[str, Any]
+) -> None:
+    asked = {"data_class": DataClass.CASE, "keep_minutes": 10, **wrong}
+    with pytest.raises(BadInput) as refused:
+        policy_set(site=gantry.site, why="law", actor=ROBOT, **asked)
+    assert refused.value.field in wrong
+    assert not Policy.objects.exists()
 
 
 # --- keys -----------------------------------------------------------------------------------------

@@ -17,6 +17,12 @@ def test_a_single_read_is_its_own_consensus() -> None:
     assert agreed.char_scores == only.char_scores
 
 
+def test_a_read_is_never_overruled_by_its_own_candidate() -> None:
+    odd = Seen("1AB2345", 0.5, (), (("1AB2346", 0.9), ("1AB2345", 0.5)))
+    assert consensus([odd]).text == "1AB2345"
+    assert consensus([odd, Seen("1AB2346", 0.6)]).text == "1AB2346"
+
+
 def test_two_agreeing_reads_outvote_one_blurred_one() -> None:
     agreed = consensus([Seen("1AB2345", 0.9), Seen("1A82345", 0.6), Seen("1AB2345", 0.8)])
     assert agreed.text == "1AB2345"
