@@ -96,6 +96,7 @@ class Played:
             version=data.get("version", 1),
             known_at=known_at,
             max_present=data.get("max_present"),
+            category=data.get("category"),
         )
 
     def _read(self, data: dict[str, Any]) -> Passage:

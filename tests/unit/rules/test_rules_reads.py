@@ -177,6 +177,11 @@ BROKEN = vignette("b", "IA23456")  # I for 1: no Czech series has it
                      id="a lorry pays toll instead"),
         pytest.param([{"kind": "exemption", "id": "x", "plate": "1A23456", "reason": "police"}],
                      {}, answer("exempt", "exemption", "x"), id="an exemption by hand"),
+        pytest.param([vignette(), {"kind": "exemption", "id": "x", "plate": "1A23456"}], {},
+                     answer("exempt", "exemption", "x"),
+                     id="who is exempt need not have paid: the refund is theirs"),
+        pytest.param([vignette("v2", first_day="2026-03-02"), vignette()], {},
+                     answer("paid", "vignette", "v1"), id="of two the earlier is named"),
         # doubt
         pytest.param([], {"confidence": 0.79},
                      answer("review", "low-confidence", None, "review"), id="a poor read"),
@@ -238,6 +243,20 @@ def test_gantry(
             [("o", "near-well-formed", False), (None, "no-right-found", True)],
         ),
         ([], {"category": "over-3.5t"}, [(None, "toll-instead", True)]),
+        (
+            [
+                vignette("e1", first_day="2026-01-01"),
+                vignette("e2", first_day="2026-02-01"),
+                vignette("l1", first_day="2026-05-01"),
+                vignette("l2", first_day="2026-06-01"),
+            ],
+            {},
+            [
+                ("l1", "begins-after", False),
+                ("e2", "ended-before", False),
+                (None, "no-right-found", True),
+            ],
+        ),
     ],
 )
 def test_a_read_explains_which_rights_were_looked_at(
@@ -271,6 +290,11 @@ def hungarian(**more: Any) -> dict[str, Any]:
 def test_a_purchase_soon_after_entry_heals_in_hungary(seen: str, expected: dict[str, Any]) -> None:
     right = hungarian(known_at="2026-03-02T13:00:00+01:00")
     assert gantry([right], scheme="HU", at=f"2026-03-02T{seen}+01:00") == expected
+    seen_at = f"2026-03-02T{seen}+01:00"
+    explanation = gantry_judgement([right], scheme="HU", at=seen_at).explanation
+    assert explanation[0].code == {
+        "paid-late": "healed", "vignette": "exact", "right-not-started": "begins-after",
+    }[expected["reason"]]  # fmt: skip
     if expected["reason"] == "paid-late":  # and nowhere else
         elsewhere = {**right, "scheme": "CZ"}
         assert gantry([elsewhere], at=f"2026-03-02T{seen}+01:00")["verdict"] == "unpaid"
@@ -305,7 +329,11 @@ WINDOW = {
 }
 
 
-def zone(
+def zone(rights: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    return said(zone_judgement(rights, **more))
+
+
+def zone_judgement(
     rights: list[dict[str, Any]],
     *,
     at: str = "2026-03-02T12:00:00+00:00",
@@ -314,7 +342,7 @@ def zone(
     timezone: str = "Europe/London",
     suspended: bool = False,
     **read: Any,
-) -> dict[str, Any]:
+) -> Judgement:
     one = {"id": "r1", "camera": "z", "at": at, "plate": "AB12CDE", "country": "GB",
            "confidence": 0.95, **read}  # fmt: skip
     played = Played(
@@ -332,7 +360,7 @@ def zone(
         }
     )
     assert "AB12" not in repr(played.verdicts)
-    return said(played.verdicts["r1"])
+    return played.verdicts["r1"]
 
 
 def paid_for(day: str, **more: Any) -> dict[str, Any]:
@@ -417,6 +445,31 @@ DEADLINE = "2026-03-06T00:00:00+00:00"
 )  # fmt: skip
 def test_zone(rights: list[dict[str, Any]], read: dict[str, Any], expected: dict[str, Any]) -> None:
     assert zone(rights, **read) == expected
+
+
+def test_a_payment_too_late_is_shown_to_whoever_decides() -> None:
+    late = {"known_at": "2026-03-06T00:00:01+00:00"}
+    rights = [
+        paid_for("2026-03-02", **late),
+        paid_for("2026-03-03", **late) | {"id": "z2"},
+        paid_for("2026-03-02", **late, plate="AB12CDF") | {"id": "z3"},
+        paid_for("2026-03-01", known_at=DEADLINE) | {"id": "z4"},
+    ]
+    lines = zone_judgement(rights).explanation
+    assert [(line.right_id, line.code, line.applied) for line in lines] == [
+        (None, "no-right-found", True),
+        ("z1", "not-in-time", False),
+    ]
+    in_time = zone_judgement([paid_for("2026-03-02", known_at=DEADLINE)]).explanation
+    assert [line.code for line in in_time] == ["exact"]
+
+
+def test_a_residents_permit_for_a_car_is_not_a_vans() -> None:
+    resident = {"kind": "permit", "id": "res", "plates": ["AB12CDE"], "category": "car"}
+    assert zone([resident])["verdict"] == "permitted"
+    assert zone([resident], category="van") == answer(
+        "unpaid", "wrong-category", "res", "candidate"
+    )
 
 
 def test_both_sides_of_midnight_are_two_charges() -> None:

@@ -281,6 +281,12 @@ def test_a_payment_after_a_permit_ended_is_a_second_arrival_too() -> None:
     assert verdict(stay("09:00", "17:00", [morning, afternoon]))[:2] == ("review", "contradiction")
 
 
+def test_a_permit_that_begins_during_a_stay_is_no_second_arrival() -> None:
+    evening = permit("AB12CDE", **{"from": "2026-03-02T15:00:00+00:00"})
+    morning = payment("p1", "AB12CDE", "09:00", "10:00")
+    assert verdict(stay("09:00", "17:00", [morning, evening]))[:2] == ("overstay", "right-ended")
+
+
 class TestUsedUp:
     """A payment that its own vehicle uses excuses nobody else."""
 
