@@ -16,9 +16,9 @@ from core.errors import BadInput
 from core.models import User
 from enforcement.cases.models import Case
 from enforcement.retention import selection, services
+from enforcement.retention.leftovers import NAMING, SEALED_MODELS
 from enforcement.retention.models import ErasureReport, Policy
 from enforcement.retention.services import (
-    SEALED_MODELS,
     forget,
     hold_place,
     passages_erase,
@@ -364,6 +364,17 @@ def test_a_policy_that_would_have_no_effect_or_stop_all_forgetting_is_refused(
 def test_every_sealed_table_is_asked_before_a_key_is_destroyed() -> None:
     sealed = {model for model in apps.get_models() if issubclass(model, SealedRow)}
     assert set(SEALED_MODELS) == sealed
+
+
+def test_every_row_that_names_a_file_is_asked_before_it_counts_as_an_orphan() -> None:
+    naming = {
+        (model, field.name)
+        for model in apps.get_models()
+        if issubclass(model, SealedRow)
+        for field in model._meta.concrete_fields
+        if field.name in ("picture", "crop")
+    }
+    assert {(model, name) for model, names in NAMING for name in names} == naming
 
 
 def test_a_key_in_use_anywhere_lives(gantry: Road) -> None:
