@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import datetime
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
@@ -46,6 +47,9 @@ def captures_recognise(*, now: datetime) -> int:
         for capture, material in _opened(captures):
             if _finished(capture, material, now):
                 del left[capture.pk]
+    except SoftTimeLimitExceeded:
+        left.clear()  # a picture may be what took so long: its attempt counts
+        raise
     finally:
         if left:
             with suppress(DatabaseError, InterfaceError):
@@ -104,6 +108,8 @@ def _recognise(capture: Capture, material: bytes | str | Outcome) -> Outcome:
         if isinstance(material, str):
             return from_device(json.loads(material))
         return recognise_picture(material, kind=capture.kind, regions=tuple(capture.site.regions))
+    except SoftTimeLimitExceeded:
+        raise
     except Exception as error:  # the capture is kept with its reason; the batch goes on
         log.exception("recognise_failed", capture=str(capture.pk))
         return _failed(error)
@@ -119,7 +125,7 @@ def _finished(capture: Capture, material: bytes | str | Outcome, now: datetime) 
     """Recognise and write; False where that has to wait. What no column can hold is a failure."""
     try:
         capture_finish(capture=capture, outcome=_recognise(capture, material), now=now)
-    except (OperationalError, InterfaceError):
+    except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
         raise
     except OSError as error:
         log.error("capture_unwritten", capture=str(capture.pk), error=type(error).__name__)

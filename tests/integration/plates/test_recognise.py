@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import DatabaseError, OperationalError, connections
 
@@ -385,6 +386,21 @@ def test_a_key_store_that_is_away_loses_nothing(
             now += LEASE + SECOND
     assert captures_recognise(now=now) == 3
     assert {again(one).status for one in captures} == {"recognised"}
+
+
+@pytest.mark.parametrize("where", ["recognise_picture", "capture_outcome_add"])
+def test_a_worker_that_runs_out_of_time_does_not_fail_a_good_capture(
+    road: Road, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    # the database, or the machine, may be what was slow
+    capture = frame(road, shipped(SCENE["picture"]))
+    with monkeypatch.context() as patch:
+        outage(patch, services, where, SoftTimeLimitExceeded())
+        with pytest.raises(SoftTimeLimitExceeded):
+            captures_recognise(now=T)
+    assert (again(capture).status, again(capture).attempts) == ("received", 1)
+    assert captures_recognise(now=T + LEASE + SECOND) == 1
+    assert again(capture).status == "recognised"
 
 
 def test_a_database_lost_in_mid_batch_loses_nothing_and_repeats_nothing(
