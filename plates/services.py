@@ -1,5 +1,6 @@
 """Stage `recognise`: captures → sealed reads. See `gathering` for reads → passages."""
 
+import itertools
 import json
 import uuid
 from contextlib import suppress
@@ -29,7 +30,10 @@ from vault.sealing import SealBroken, assign_key, seal_file, seal_text
 MOST_ATTEMPTS = 4
 CLAIMS = ((Capture.Kind.READ, 50), (Capture.Kind.CROP, 4), (Capture.Kind.FRAME, 1))
 """How many captures of a kind a worker takes at once: what is quick first and in batches, so that a
-worker holding slow frames never keeps another idle."""
+worker holding slow frames never keeps another idle. Every fourth turn begins with the slowest, or a
+camera that sends finished reads without end would keep every frame waiting."""
+_FAIR = 4
+_turns = itertools.count(1)
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +63,7 @@ def captures_recognise(*, now: datetime) -> int:
 
 def _claim(now: datetime) -> list[Capture]:
     waiting = Capture.objects.filter(status=Capture.Status.RECEIVED)
-    for kind, limit in CLAIMS:
+    for kind, limit in CLAIMS if next(_turns) % _FAIR else reversed(CLAIMS):
         captures = claim(
             waiting.filter(kind=kind).select_related("site", "camera"),
             limit=limit,

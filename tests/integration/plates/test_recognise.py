@@ -208,6 +208,21 @@ def test_a_lease_holds_until_it_runs_out(road: Road) -> None:
     assert len(claimed(T + LEASE + SECOND)) == 1
 
 
+def test_finished_reads_without_end_do_not_keep_a_frame_waiting_for_ever(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "CLAIMS", (("read", 2), ("crop", 4), ("frame", 1)))
+    capture = frame(road, b"\xff\xd8\xff not looked at", T + SECOND)
+    kinds = []
+    for turn in range(8):
+        for number in range(3):  # more come than are taken
+            road.send("1AB2345", "in", T - (3 * turn + number) * SECOND, now=T)
+        kinds += sorted({one.kind for one in claimed(T)})
+    assert kinds.count("frame") == 1
+    assert kinds.count("read") == 7
+    assert again(capture).attempts == 1
+
+
 # --- what can't be read --------------------------------------------------------------------------
 
 
