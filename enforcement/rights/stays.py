@@ -101,12 +101,12 @@ def judge_stay(
         judgement = _plain(Verdict.NONE, Reason.INFERRED_END, "inferred-end")
     else:
         judged = _Judged(stay, stay.end, presences, rules, known(rights, now))
-        judgement, separate = judged.judgement()
+        judgement = judged.judgement()
         doubts = Doubts(
             contradiction="contradiction"
             if stay.contradicted
             else "separate-payments"
-            if separate
+            if judged.apart
             else None,
             fuzzy=stay.fuzzy,
             awaiting_camera=state.all_heard_through < stay.end,
@@ -136,6 +136,7 @@ class _Judged:
         self.country = country_of(stay.readings)
         self.lines: list[Looked] = []
         self.in_use: Right | None = None
+        self.apart = False  # separate payments with unpaid time between
         self.texts = {reading.text for reading in stay.readings}
         self.elsewhen: list[Right] = []
         self.few: Few = excuse_few(self._available(rights), self.country)
@@ -171,30 +172,30 @@ class _Judged:
         self._look(match, code="permit-in-use")
         return False
 
-    def judgement(self) -> tuple[Judgement, bool]:
-        """The verdict of the rights and allowances, and whether payments stand apart in it."""
+    def judgement(self) -> Judgement:
+        """The verdict of the rights and allowances; notes whether payments stand `apart`."""
         exact = [match.right for match in self.few.exact]
         tolerated = self._tolerated()
         if exact:
-            judgement, separate = self._with_rights(exact)
+            judgement = self._with_rights(exact)
         elif tolerated:
-            judgement, separate = self._by_tolerance([], tolerated)
+            judgement = self._by_tolerance([], tolerated)
         else:
-            judgement, separate = self._without_right(), False
+            judgement = self._without_right()
         self._look_rest()
-        return replace(judgement, explanation=tuple(self.lines)), separate
+        return replace(judgement, explanation=tuple(self.lines))
 
-    def _with_rights(self, exact: list[Right]) -> tuple[Judgement, bool]:
+    def _with_rights(self, exact: list[Right]) -> Judgement:
         covered = cover(exact, self.start, self.end)
         if covered.pays(self.rules.consideration):
             if self.country is None and two_countries(self.few.exact):
                 self._look(*self.few.exact, code="exact")
                 self.lines.append(of_rule("doubt", "two-countries"))
-                return Judgement(Verdict.REVIEW, Reason.COUNTRY_UNKNOWN), False
+                return Judgement(Verdict.REVIEW, Reason.COUNTRY_UNKNOWN)
             self._look(*self.few.exact, code="exact", applied=True)
             self._used_consideration(covered)
             named = self._named(exact)
-            return Judgement(*granted(named), named.id), False
+            return Judgement(*granted(named), named.id)
         if covered.unpaid > self._allowed:
             # An exact payer who mistyped an extension is still a payer: rights one slip away may
             # fill what the exact ones leave open.
@@ -207,10 +208,10 @@ class _Judged:
         self._look(*self.few.exact, code="exact", applied=True)
         return self._beyond(exact, covered)
 
-    def _by_tolerance(self, exact: list[Right], tolerated: list[Match]) -> tuple[Judgement, bool]:
+    def _by_tolerance(self, exact: list[Right], tolerated: list[Match]) -> Judgement:
         """Judge by rights matched in spite of a slip, beside the exact ones there may be."""
         if several(tolerated):
-            return self._several(tolerated), False
+            return self._several(tolerated)
         rights = [*exact, *(match.right for match in tolerated)]
         covered = cover(rights, self.start, self.end)
         self._look(*self.few.exact, code="exact", applied=True)
@@ -220,26 +221,25 @@ class _Judged:
             slipped = any(match.cost for match in tolerated)
             reason = Reason.KEYING_ERROR if slipped else Reason.OCR_EQUIVALENT
             named = self._named([match.right for match in tolerated])
-            return Judgement(Verdict.EXCUSED, reason, named.id), False
-        judgement, separate = self._beyond(rights, covered)
+            return Judgement(Verdict.EXCUSED, reason, named.id)
+        judgement = self._beyond(rights, covered)
         if judgement.verdict is Verdict.OVERSTAY:
             last = max((match.right for match in tolerated), key=_ends)
             judgement = Judgement(Verdict.REVIEW, Reason.KEYING_ERROR, last.id)
-        return judgement, separate
+        return judgement
 
-    def _beyond(self, rights: list[Right], covered: Cover) -> tuple[Judgement, bool]:
+    def _beyond(self, rights: list[Right], covered: Cover) -> Judgement:
         """The stay outlasts its rights: by no more than the allowances, or by more."""
         last = max(rights, key=_ends)
         over = covered.unpaid - self._allowed
         unpaid, allowed = covered.unpaid // _MINUTE, self._allowed // _MINUTE
         if over <= timedelta(0):
             self._allowance("grace", unpaid=unpaid, allowed=allowed)
-            return Judgement(Verdict.EXCUSED, Reason.GRACE, last.id), False
+            return Judgement(Verdict.EXCUSED, Reason.GRACE, last.id)
         self._allowance("overstayed", unpaid=unpaid, allowed=allowed)
         # A payment that begins after unpaid time looks like a second arrival.
-        apart = any(covered.parts[1:])
-        overstay_min = over // _MINUTE
-        return Judgement(Verdict.OVERSTAY, Reason.RIGHT_ENDED, last.id, overstay_min), apart
+        self.apart = any(covered.parts[1:])
+        return Judgement(Verdict.OVERSTAY, Reason.RIGHT_ENDED, last.id, over // _MINUTE)
 
     def _without_right(self) -> Judgement:
         if self.end - self.start <= self.rules.consideration:

@@ -205,6 +205,8 @@ FAR = payment("f1", "AB12CXF", "09:00", "11:00")
                      id="grace is for those who paid under a slip, too"),
         pytest.param("12:30", [NEAR], ("review", "keying-error", "n1"),
                      id="an overstay under a slip is for a person"),
+        pytest.param("13:30", [NEAR, payment("n2", "AB12CDF", "10:00", "12:00")],
+                     ("review", "keying-error", "n2"), id="…of the last right under it"),
         pytest.param("12:30", [EQUIVALENT], ("review", "keying-error", "o1"),
                      id="an overstay under an equivalent likewise"),
         pytest.param("12:30", [P1, payment("n", "AB12CDF", "11:00", "13:00")],
@@ -261,6 +263,8 @@ def test_an_explanation_says_what_applied_and_what_did_not() -> None:
     ]  # fmt: skip
     assert codes([P1], "09:00", "10:00") == [("exact", True)]
     assert codes([NEAR], "09:00", "10:00") == [("one-edit", True)]
+    extension = payment("n", "AB12CDF", "11:00", "13:00")
+    assert codes([P1, extension], "09:00", "12:30") == [("exact", True), ("one-edit", True)]
     assert codes([FAR], "09:00", "10:00") == [("two-edits", False)]
     assert codes([P1], "09:00", "11:10") == [("exact", True), ("grace", True)]
     assert codes([P1], "09:00", "12:10") == [("exact", True), ("overstayed", True)]
