@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -54,7 +55,7 @@ class Broker:
     """The real broker's queues, in a database of its own so that no worker empties them."""
 
     def __init__(self) -> None:
-        self.url = settings.REDIS_URL.rsplit("/", 1)[0] + "/9"
+        self.url = urlsplit(settings.REDIS_URL)._replace(path="/9").geturl()
         self.client = redis.Redis.from_url(self.url)
 
     def empty(self) -> None:
