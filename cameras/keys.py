@@ -4,17 +4,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 
 from audit.services import Actor, record
 from cameras.models import Camera, DeviceKey
-from core.errors import BadInput, NotAllowed
-from core.keys import key_unknown, make_key, same_digest, split_key
+from core.errors import BadInput
+from core.keys import make_key
+from core.machines import machine_key_use
 
 PURPOSE = "administration"
 OVERLAP = timedelta(hours=24)
-_NOTE_USE_EVERY = timedelta(minutes=1)
-_NO_DIGEST = bytes(32)
 
 
 def device_key_create(
@@ -75,25 +73,9 @@ def device_key_use(*, text: str, now: datetime) -> DeviceKey:
 
     NotAuthenticated `key_missing`, `key_unknown`; NotAllowed `key_revoked`, `key_expired`.
     """
-    kind, prefix, digest = split_key(text)
-    key = (
-        DeviceKey.objects.select_related("camera__site").filter(prefix=prefix).first()
-        if kind == "pwd"
-        else None
+    return machine_key_use(
+        DeviceKey.objects.select_related("camera__site"), kind="pwd", text=text, now=now
     )
-    right = same_digest(key.digest if key is not None else _NO_DIGEST, digest)
-    if key is None or not right:
-        raise key_unknown()
-    if key.revoked_at is not None:
-        raise NotAllowed("key_revoked", "This key was revoked.")
-    if key.expires_at is not None and key.expires_at <= now:
-        raise NotAllowed("key_expired", "This key has expired.")
-    stale = now - _NOTE_USE_EVERY
-    if key.last_used_at is None or key.last_used_at <= stale:
-        DeviceKey.objects.filter(pk=key.pk).filter(
-            Q(last_used_at__isnull=True) | Q(last_used_at__lte=stale)
-        ).update(last_used_at=now)
-    return key
 
 
 def _audit(key: DeviceKey, actor: Actor, what: str, **more: Any) -> None:

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from core.models import MachineKey
 from vault.models import SealedRow, SealedTextField, TokenField
 
 
@@ -171,23 +172,10 @@ class SiteRole(models.Model):
         return f"{self.user}: {self.role} at {self.site}"
 
 
-class DeviceKey(models.Model):
-    """A camera's credential. Shown once when made; only its SHA-256 is stored (it is 256 random
-    bits, so a plain hash can't be guessed back). Two live keys let a device rotate without a gap.
-    """
+class DeviceKey(MachineKey):
+    """A camera's credential."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     camera = models.ForeignKey(Camera, on_delete=models.CASCADE, related_name="keys")
-    label = models.CharField(max_length=100, blank=True)
-    prefix = models.CharField(max_length=12, unique=True, editable=False)
-    digest = models.BinaryField(max_length=32, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, editable=False)
-    last_used_at = models.DateTimeField(null=True, editable=False)
-
-    class Meta:
-        ordering = ["-created_at"]
 
     def __str__(self) -> str:
         return f"{self.camera} · {self.prefix}…"

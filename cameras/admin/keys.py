@@ -3,6 +3,7 @@
 Shared with the keys of providers (`enforcement.rights.admin`), which live by the same rules.
 """
 
+from abc import abstractmethod
 from datetime import datetime
 from typing import Any
 
@@ -67,15 +68,15 @@ class KeyAdmin(ReadOnly, PlainAdmin):
 
     owner = ""
 
+    @abstractmethod
     def create(
         self, owner: Any, actor: Actor, now: datetime, label: str, expires_at: datetime | None
     ) -> tuple[Any, str]:
         """A new key and its text, by the room's service."""
-        raise NotImplementedError
 
+    @abstractmethod
     def owners(self) -> Any:
         """Who may be given a key."""
-        raise NotImplementedError
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Django's own permission: keys are added, if by a page of ours."""

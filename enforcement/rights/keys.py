@@ -1,17 +1,15 @@
 """Provider keys: made, shown once, looked up, revoked."""
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
 
 from audit.services import Actor, record
 from core.errors import BadInput, NotAllowed, NotFound
-from core.keys import key_unknown, make_key, same_digest, split_key
+from core.keys import make_key
+from core.machines import machine_key_use
 from enforcement.rights.models import Provider, ProviderKey
-
-_USED_EVERY = timedelta(minutes=1)
 
 
 def provider_key_create(
@@ -66,20 +64,12 @@ def provider_key_check(*, text: str, now: datetime) -> ProviderKey:
     Raises NotAuthenticated (`key_missing`, `key_unknown`) and NotAllowed (`key_revoked`,
     `key_expired`, `provider_inactive`).
     """
-    kind, prefix, digest = split_key(text)
-    key = (
-        ProviderKey.objects.select_related("provider__organisation").filter(prefix=prefix).first()
-        if kind == "pwp"
-        else None
+    key = machine_key_use(
+        ProviderKey.objects.select_related("provider__organisation"),
+        kind="pwp",
+        text=text,
+        now=now,
     )
-    if key is None or not same_digest(key.digest, digest):
-        raise key_unknown()
-    if key.revoked_at is not None:
-        raise NotAllowed("key_revoked", "This key was revoked.")
-    if key.expires_at is not None and key.expires_at <= now:
-        raise NotAllowed("key_expired", "This key has expired.")
     if not key.provider.active:
         raise NotAllowed("provider_inactive", "This provider is switched off.")
-    stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - _USED_EVERY)
-    ProviderKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
     return key

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from cameras.models import Organisation, Site
+from core.models import MachineKey
 from vault.models import SealedRow, SealedTextField, TokenField
 
 
@@ -99,21 +100,10 @@ class Provider(models.Model):
         return self.name
 
 
-class ProviderKey(models.Model):
-    """A provider's credential; like a device key it is shown once and stored hashed."""
+class ProviderKey(MachineKey):
+    """A provider's credential."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="keys")
-    label = models.CharField(max_length=100, blank=True)
-    prefix = models.CharField(max_length=12, unique=True, editable=False)
-    digest = models.BinaryField(max_length=32, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, editable=False)
-    last_used_at = models.DateTimeField(null=True, editable=False)
-
-    class Meta:
-        ordering = ["-created_at"]
 
     def __str__(self) -> str:
         return f"{self.provider} · {self.prefix}…"

@@ -8,105 +8,252 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('cameras', '0001_initial'),
+        ("cameras", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Watchlist',
+            name="Watchlist",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=100, unique=True)),
-                ('purpose', models.CharField(help_text='Why this list may exist: the legal basis.', max_length=300)),
-                ('priority', models.PositiveSmallIntegerField(default=50)),
-                ('needs_approval', models.BooleanField(default=True, help_text='An entry counts only after a second person approved it.')),
-                ('active', models.BooleanField(default=True)),
-                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cameras.organisation')),
-                ('sites', models.ManyToManyField(blank=True, help_text='Empty: all of the organisation.', related_name='watchlists', to='cameras.site')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=100, unique=True)),
+                (
+                    "purpose",
+                    models.CharField(
+                        help_text="Why this list may exist: the legal basis.", max_length=300
+                    ),
+                ),
+                ("priority", models.PositiveSmallIntegerField(default=50)),
+                (
+                    "needs_approval",
+                    models.BooleanField(
+                        default=True,
+                        help_text="An entry counts only after a second person approved it.",
+                    ),
+                ),
+                ("active", models.BooleanField(default=True)),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="cameras.organisation",
+                    ),
+                ),
+                (
+                    "sites",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Empty: all of the organisation.",
+                        related_name="watchlists",
+                        to="cameras.site",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-priority', 'name'],
+                "ordering": ["-priority", "name"],
             },
         ),
         migrations.CreateModel(
-            name='Entry',
+            name="Entry",
             fields=[
-                ('data_class', models.CharField(choices=[('pending', 'pending read'), ('compliant', 'compliant read'), ('unmatched', 'unmatched non-violation read'), ('watchlist', 'watchlist hit'), ('case', 'case evidence'), ('device-image', 'device image'), ('right', 'right (vignette, permit, payment)'), ('entry', 'watchlist entry')], max_length=16)),
-                ('data_key', models.UUIDField(db_index=True, editable=False)),
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('text', vault.models.SealedTextField()),
-                ('token_exact', vault.models.TokenField(db_index=True)),
-                ('token_class', vault.models.TokenField(db_index=True)),
-                ('country', models.CharField(blank=True, max_length=6)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('priority', models.PositiveSmallIntegerField(null=True)),
-                ('expires_at', models.DateTimeField()),
-                ('added_at', models.DateTimeField()),
-                ('approved_at', models.DateTimeField(editable=False, null=True)),
-                ('removed_at', models.DateTimeField(editable=False, null=True)),
-                ('added_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('approved_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('watchlist', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='entries', to='watchlist.watchlist')),
+                (
+                    "data_class",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending read"),
+                            ("compliant", "compliant read"),
+                            ("unmatched", "unmatched non-violation read"),
+                            ("watchlist", "watchlist hit"),
+                            ("case", "case evidence"),
+                            ("device-image", "device image"),
+                            ("right", "right (vignette, permit, payment)"),
+                            ("entry", "watchlist entry"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("data_key", models.UUIDField(db_index=True, editable=False)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("text", vault.models.SealedTextField()),
+                ("token_exact", vault.models.TokenField(db_index=True)),
+                ("token_class", vault.models.TokenField(db_index=True)),
+                ("country", models.CharField(blank=True, max_length=6)),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                ("priority", models.PositiveSmallIntegerField(null=True)),
+                ("expires_at", models.DateTimeField()),
+                ("added_at", models.DateTimeField()),
+                ("approved_at", models.DateTimeField(editable=False, null=True)),
+                ("removed_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "added_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "approved_by",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "watchlist",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="entries",
+                        to="watchlist.watchlist",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'entries',
+                "verbose_name_plural": "entries",
             },
         ),
         migrations.CreateModel(
-            name='Alert',
+            name="Alert",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('read_id', models.UUIDField()),
-                ('capture_id', models.UUIDField(db_index=True)),
-                ('certainty', models.CharField(choices=[('exact', 'exact'), ('possible', 'possible')], max_length=8)),
-                ('why', models.CharField(max_length=200)),
-                ('captured_at', models.DateTimeField()),
-                ('first_seen_at', models.DateTimeField()),
-                ('last_seen_at', models.DateTimeField()),
-                ('created_at', models.DateTimeField()),
-                ('acknowledged_at', models.DateTimeField(null=True)),
-                ('acknowledge_note', models.CharField(blank=True, max_length=300)),
-                ('acknowledged_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('camera', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='alerts', to='cameras.camera')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='alerts', to='cameras.site')),
-                ('entry', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='alerts', to='watchlist.entry')),
-                ('watchlist', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='alerts', to='watchlist.watchlist')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("read_id", models.UUIDField()),
+                ("capture_id", models.UUIDField(db_index=True)),
+                (
+                    "certainty",
+                    models.CharField(
+                        choices=[("exact", "exact"), ("possible", "possible")], max_length=8
+                    ),
+                ),
+                ("why", models.CharField(max_length=200)),
+                ("captured_at", models.DateTimeField()),
+                ("first_seen_at", models.DateTimeField()),
+                ("last_seen_at", models.DateTimeField()),
+                ("created_at", models.DateTimeField()),
+                ("acknowledged_at", models.DateTimeField(null=True)),
+                ("acknowledge_note", models.CharField(blank=True, max_length=300)),
+                (
+                    "acknowledged_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "camera",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="alerts",
+                        to="cameras.camera",
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="alerts",
+                        to="cameras.site",
+                    ),
+                ),
+                (
+                    "entry",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="alerts",
+                        to="watchlist.entry",
+                    ),
+                ),
+                (
+                    "watchlist",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="alerts",
+                        to="watchlist.watchlist",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.UniqueConstraint(condition=models.Q(('removed_at__isnull', True)), fields=('watchlist', 'token_exact', 'country'), name='entry_once_per_list'),
+            model_name="entry",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("removed_at__isnull", True)),
+                fields=("watchlist", "token_exact", "country"),
+                name="entry_once_per_list",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('approved_at__isnull', True), ('approved_by__isnull', True)), models.Q(('approved_at__isnull', False), ('approved_by__isnull', False)), _connector='OR'), name='approval_says_who_and_when'),
+            model_name="entry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("approved_at__isnull", True), ("approved_by__isnull", True)),
+                    models.Q(("approved_at__isnull", False), ("approved_by__isnull", False)),
+                    _connector="OR",
+                ),
+                name="approval_says_who_and_when",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(('approved_by__isnull', True), models.Q(('approved_by', models.F('added_by')), _negated=True), _connector='OR'), name='approved_by_another_person'),
+            model_name="entry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("approved_by__isnull", True),
+                    models.Q(("approved_by", models.F("added_by")), _negated=True),
+                    _connector="OR",
+                ),
+                name="approved_by_another_person",
+            ),
         ),
         migrations.AddIndex(
-            model_name='alert',
-            index=models.Index(condition=models.Q(('acknowledged_at__isnull', True)), fields=['site', '-created_at'], name='alert_open'),
+            model_name="alert",
+            index=models.Index(
+                condition=models.Q(("acknowledged_at__isnull", True)),
+                fields=["site", "-created_at"],
+                name="alert_open",
+            ),
         ),
         migrations.AddIndex(
-            model_name='alert',
-            index=models.Index(fields=['entry', 'camera', 'last_seen_at'], name='alert_debounce'),
+            model_name="alert",
+            index=models.Index(fields=["entry", "camera", "last_seen_at"], name="alert_debounce"),
         ),
         migrations.AddConstraint(
-            model_name='alert',
-            constraint=models.UniqueConstraint(fields=('entry', 'read_id'), name='alert_once_per_read'),
+            model_name="alert",
+            constraint=models.UniqueConstraint(
+                fields=("entry", "read_id"), name="alert_once_per_read"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='alert',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('acknowledged_at__isnull', True), ('acknowledged_by__isnull', True)), models.Q(('acknowledged_at__isnull', False), ('acknowledged_by__isnull', False)), _connector='OR'), name='acknowledge_says_who_and_when'),
+            model_name="alert",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("acknowledged_at__isnull", True), ("acknowledged_by__isnull", True)),
+                    models.Q(
+                        ("acknowledged_at__isnull", False), ("acknowledged_by__isnull", False)
+                    ),
+                    _connector="OR",
+                ),
+                name="acknowledge_says_who_and_when",
+            ),
         ),
     ]
