@@ -180,9 +180,48 @@ def test_dialogs_and_open_plates_can_be_used_by_everybody(walk: Walk) -> None:
         page.get_by_role("button", name="Search").click()
         expect(page.locator(".plate:not(.plate--masked)").first).to_be_visible()
         faults["found"] = looked_over(page) + tabbed_through(page)
-        page.goto("/api/v1/docs")  # its look is Swagger's own
-        expect(page.get_by_role("heading", name="Platewarden").first).to_be_visible()
-        expect(page.locator(".opblock").first).to_be_visible()
+    assert {what: found for what, found in faults.items() if found} == {}
+
+
+def test_the_api_docs_can_be_used_by_everybody(walk: Walk) -> None:
+    """Closed, an operation opened and tried, its schema, and the dialog that asks for a key."""
+    faults: dict[str, list[str]] = {}
+    with walk.stranger("api-docs", refused=(401,)) as page:
+        page.goto("/api/v1/docs")
+        hand_in = page.get_by_role("button", name="/api/v1/captures Hand in")
+        expect(hand_in).to_be_visible()
+        faults["closed"] = looked_over(page) + skip_link_works(page) + tabbed_through(page)
+        hand_in.focus()
+        page.keyboard.press("Enter")
+        expect(hand_in).to_have_attribute("aria-expanded", "true")
+        page.get_by_role("button", name="Try it out").click()
+        page.get_by_role("button", name="Execute").click()
+        expect(page.get_by_text("key_missing").first).to_be_visible()
+        faults["tried"] = looked_over(page) + tabbed_through(page)
+        for tab in page.get_by_role("tab", name="Schema").all():
+            tab.click()
+        page.get_by_role("button", name="Capture", exact=True).click()
+        expect(page.get_by_role("button", name="failure*: {...}")).to_be_visible()
+        page.get_by_role("button", name="/api/v1/reads").first.click()
+        expect(page.get_by_placeholder("X-Purpose")).to_be_visible()
+        faults["schemas"] = looked_over(page)
+        authorize = page.get_by_role("button", name="Authorize", exact=True)
+        authorize.focus()
+        page.keyboard.press("Enter")
+        dialog = page.get_by_role("dialog", name="Available authorizations")
+        key = dialog.get_by_label("Value: deviceKey")
+        tab_to(page, key)
+        page.keyboard.type("pwd_key")
+        expect(key).to_have_value("pwd_key")
+        faults["dialog"] = looked_over(page)
+        page.keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
+        expect(authorize).to_be_focused()
+        toggle = page.get_by_role("button", name="Light or dark")
+        for theme in ("dark", "light"):
+            toggle.click()
+            expect(page.locator("html")).to_have_attribute("data-theme", theme)
+            faults[f"chosen {theme}"] = looked_over(page)
     assert {what: found for what, found in faults.items() if found} == {}
 
 
