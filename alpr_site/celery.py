@@ -29,10 +29,16 @@ def _keep_our_logging(**kwargs: Any) -> None:
 
 @worker_init.connect
 def _refuse_wrong_keys(**kwargs: Any) -> None:
+    from django.db import DatabaseError
+
     from vault.checks import refuse_wrong_keys
     from vault.keyring import KeyringError
 
+    # a signal swallows exceptions: without a database, or with a wrong key, the worker must stop
+    # (the supervisor starts it again) instead of working unchecked
     try:
         refuse_wrong_keys()
-    except KeyringError as error:  # a signal swallows exceptions; this one must stop the worker
+    except DatabaseError as error:
+        raise SystemExit(f"no database to check the keys with: {type(error).__name__}") from error
+    except KeyringError as error:
         raise SystemExit(f"refusing to start: {error}") from error

@@ -82,11 +82,14 @@ def _gather(read: PlateRead, access: Access, now: datetime) -> None:
     # what can't be opened shows no vehicle and must not be asked again for ever: it is put into a
     # passage that isn't, and goes when its time has come (`enforcement.retention`)
     if me is not None:
-        passage = _seen_before(read, me, access)
-        if passage is None:
+        passages = _seen_before(read, me, access)
+        if not passages:
             passage = _open_passage(read, me, now)
             passage.save(force_insert=True)
         else:
+            passage = passages[0]
+            for other in passages[1:]:
+                _merge(passage, other)
             _join(passage, read, me, access)
             passage.save()
         passage_id = passage.pk
@@ -101,28 +104,55 @@ def _openable(row: PlateRead | Passage, access: Access) -> Seen | None:
         return None
 
 
-def _seen_before(read: PlateRead, me: Seen, access: Access) -> Passage | None:
-    """The passage of the vehicle that the read shows, locked; None where it is a new one.
+def _seen_before(read: PlateRead, me: Seen, access: Access) -> list[Passage]:
+    """The passages of the vehicle that the read shows, locked, the oldest first: none where it is a
+    new one, several where this late read shows that they were one.
 
-    Only that passage is locked: gathering needn't wait until others' verdicts are written.
+    Only they are locked: gathering needn't wait until others' verdicts are written.
     """
     view = timedelta(seconds=read.site.debounce_seconds)
     near = Passage.objects.filter(
         camera_id=read.camera_id,
         quarantined=read.quarantined,
+        reads__gt=0,
         last_at__gte=read.captured_at - view,
         first_at__lte=read.captured_at + view,
     )
+    found: list[tuple[Passage, Seen | None]] = []
     for other in sorted(near, key=lambda p: (p.token_class != read.token_class, p.id)):
-        if other.token_class != read.token_class:
-            what = _openable(other, access)
-            if what is None or not same_vehicle(me, what):
+        what = None if other.token_class == read.token_class else _openable(other, access)
+        if other.token_class != read.token_class and (what is None or not same_vehicle(me, what)):
+            continue
+        # two neighbours of a fleet are not one because a third text could be either
+        if found and other.token_class != found[0][0].token_class:
+            first = found[0][1] or _openable(found[0][0], access)
+            if first is None or what is None or not same_vehicle(first, what):
                 continue
-        # it may have been forgotten since: then the read begins another
-        locked = Passage.objects.select_for_update(no_key=True).filter(pk=other.pk).first()
-        if locked is not None:
-            return locked
-    return None
+        found.append((other, what))
+    # one may have been forgotten since
+    wanted = [other.pk for other, _ in found]
+    locked = Passage.objects.select_for_update(no_key=True).filter(pk__in=wanted)
+    return list(locked.order_by("id"))
+
+
+def _merge(passage: Passage, other: Passage) -> None:
+    """Take the reads of another passage of the same vehicle over. What is left of it has none, and
+    is buried by the judge once it has taken back what it said of it (`passages_bury`)."""
+    PlateRead.objects.filter(passage_id=other.pk).update(passage_id=passage.pk)
+    if other.first_at < passage.first_at:
+        passage.first_at, passage.first_read_id = other.first_at, other.first_read_id
+    passage.last_at = max(passage.last_at, other.last_at)
+    passage.received_at = min(passage.received_at, other.received_at)
+    passage.reads += other.reads
+    other.reads = 0
+    other.status, other.final_at = Passage.Status.CLOSED, None
+    other.revision += 1
+    other.save(update_fields=["reads", "status", "final_at", "revision"])
+
+
+def passages_bury(passage_ids: Iterable[uuid.UUID]) -> None:
+    """Delete passages that others have taken over, once nothing speaks of them any more."""
+    Passage.objects.filter(pk__in=list(passage_ids), reads=0).delete()
 
 
 def _passage_id(first: PlateRead) -> uuid.UUID:

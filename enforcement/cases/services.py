@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError, connection, transaction
 
 from audit.access import Access, stage_batch
@@ -52,7 +53,7 @@ def cases_act(*, now: datetime, limit: int = 50) -> int:
     for verdict_id in list(due.values_list("pk", flat=True)[:1000]):
         try:
             done += _act_on(verdict_id, now)
-        except DatabaseError:
+        except (DatabaseError, SoftTimeLimitExceeded):
             raise
         except Exception:
             log.exception("case_act_failed", verdict=str(verdict_id))

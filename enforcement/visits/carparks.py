@@ -46,7 +46,8 @@ from enforcement.visits.verdicts import (
     verdicts_retire,
     verdicts_write,
 )
-from plates.models import Passage
+from plates.gathering import passages_bury
+from plates.models import Passage, PlateRead
 
 _EXACTLY = frozenset({Verdict.PAID, Verdict.PERMITTED, Verdict.EXEMPT})
 """What only the vehicle's own rights give: no right a slip away can change it."""
@@ -101,11 +102,15 @@ def passages_decide(
     """Pair what `claimed` touches again, judge it, and write what is new; the versions written."""
     circumstances = Circumstances(now=now)
     readings = Readings(access)
+    gone = [one for one in claimed if not one.reads]
+    stale = _visits_of(gone)
+    claimed = _with_heirs(claimed, gone, stale)
     fixed = [one for one in claimed if not one.quarantined and one.camera.role in FIXED]
     replay = Replay({})
     if fixed:
         rules = circumstances.rules(site, max(passage.first_at for passage in fixed))
         neighbourhood = Neighbourhood(site, fixed, rules=rules, readings=readings, now=now)
+        neighbourhood.stored.update(stale)
         replay = neighbourhood.replay()
     claimed_ids = {passage.pk for passage in claimed}
     work = _work(site, replay, claimed_ids, readings, access)
@@ -134,10 +139,41 @@ def passages_decide(
             ),
         ]
     )
+    if gone:
+        Visit.objects.filter(pk__in=stale.keys() - replay.rows.keys()).delete()
+        verdicts_retire(
+            [
+                *(Subject(visit_id=pk) for pk in stale.keys() - replay.rows.keys()),
+                *(Subject(passage_id=one.pk) for one in gone),
+            ]
+        )
+        passages_bury(one.pk for one in gone)
     written = verdicts_write(decisions, history=history, now=now)
     _settle(site, decisions, work, replay, judgements, suspended=state.suspended, now=now)
     _mark(claimed, decisions, work, loose, now)
     return written
+
+
+def _visits_of(gone: Sequence[Passage]) -> dict[uuid.UUID, Visit]:
+    """The visits of passages that a late read showed to be part of others."""
+    ids = [one.pk for one in gone]
+    visits = Visit.objects.filter(Q(entry_passage_id__in=ids) | Q(exit_passage_id__in=ids))
+    return {visit.pk: visit for visit in visits} if ids else {}
+
+
+def _with_heirs(
+    claimed: Sequence[Passage], gone: Sequence[Passage], stale: Mapping[uuid.UUID, Visit]
+) -> list[Passage]:
+    """The claimed passages that are still there, with what took the others over and what they were
+    paired with: these must be paired again."""
+    if not gone:
+        return list(claimed)
+    there = {one.pk: one for one in claimed if one.reads}
+    heirs = PlateRead.objects.filter(pk__in=[one.first_read_id for one in gone])
+    wanted = {pk for pk in heirs.values_list("passage_id", flat=True) if pk is not None}
+    wanted |= {end for visit in stale.values() for end in visit_ends(visit)}
+    more = Passage.objects.filter(pk__in=wanted - there.keys(), reads__gt=0)
+    return [*there.values(), *more.select_related("site", "site__organisation", "camera")]
 
 
 def _work(

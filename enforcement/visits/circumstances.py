@@ -45,6 +45,26 @@ FROM seen WHERE camera IS NOT NULL GROUP BY camera
 """
 
 
+HEARD = """
+SELECT c.site_id, c.role,
+    CASE WHEN c.through IS NOT NULL
+        THEN least(c.through, waiting.oldest - interval '1 microsecond') END AS through
+FROM cameras_camera c
+LEFT JOIN (
+    SELECT camera_id, min(captured_at) AS oldest
+    FROM (
+        SELECT camera_id, captured_at FROM cameras_capture WHERE status = 'received'
+        UNION ALL
+        SELECT camera_id, captured_at FROM plates_plateread WHERE passage_id IS NULL
+    ) unread
+    GROUP BY camera_id
+) waiting ON waiting.camera_id = c.id
+WHERE c.active
+"""
+"""How far each active camera has been heard of: what it delivered but nobody has read or gathered
+yet doesn't count. NULL for one that never said."""
+
+
 def orphan_rates_of(site_id: uuid.UUID) -> dict[uuid.UUID, OrphanRate]:
     """The orphan rate of each entry and exit camera, over the site's last settled visits.
 
@@ -110,9 +130,9 @@ class Circumstances:
         everything open until it reports or is set inactive.
         """
         if site.pk not in self._states:
-            heard = list(
-                Camera.objects.filter(site=site, active=True).values_list("role", "through")
-            )
+            with connection.cursor() as cursor:
+                cursor.execute(f"{HEARD} AND c.site_id = %s", [site.pk])
+                heard = [(role, through) for _, role, through in cursor.fetchall()]
             everyone = [through or BEGINNING for _, through in heard]
             exits = [through or BEGINNING for role, through in heard if role == Camera.Role.EXIT]
             self._states[site.pk] = SiteState(

@@ -102,7 +102,7 @@ class Neighbourhood:
 
     def _at_site(self) -> "QuerySet[Passage]":
         return Passage.objects.filter(
-            site=self.site, quarantined=False, camera__role__in=FIXED
+            site=self.site, quarantined=False, camera__role__in=FIXED, reads__gt=0
         ).select_related("camera")
 
     def _follow(self, tokens: set[uuid.UUID], ids: set[uuid.UUID]) -> None:

@@ -21,6 +21,7 @@ from enforcement.rights.matching import matches
 from enforcement.rights.models import Provider, Right, RightPlate, RightTouch
 from enforcement.rights.outcomes import Verdict, VisitStatus
 from enforcement.rights.selectors import provider_sites, rule_rights
+from enforcement.visits.circumstances import HEARD
 from enforcement.visits.models import VerdictVersion, Visit
 from enforcement.visits.neighbours import stored_pairs, visit_ends
 from enforcement.visits.readings import Readings
@@ -35,10 +36,10 @@ _SITE_KIND = {
 }
 
 # A passage already waiting is left alone: it will be judged by what is known then anyway.
-_MARK_DUE = """
+_MARK_DUE = f"""
 WITH heard AS (
     SELECT site_id, min(coalesce(through, '-infinity')) AS through
-    FROM cameras_camera WHERE active GROUP BY site_id
+    FROM ({HEARD}) cameras GROUP BY site_id
 ), due AS (
     SELECT passage_id, visit_id FROM visits_verdictversion
     WHERE current AND due_at IS NOT NULL AND due_at <= %s
@@ -55,7 +56,7 @@ WITH heard AS (
 )
 UPDATE plates_passage p SET revision = revision + 1
 FROM ids WHERE p.id = ids.id AND p.judged_revision = p.revision
-"""
+"""  # noqa: S608  (made of constants)
 
 
 def passages_rejudge_due(*, now: datetime) -> int:

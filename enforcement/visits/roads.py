@@ -25,8 +25,10 @@ from enforcement.visits.verdicts import (
     Subject,
     final_since,
     passages_mark,
+    verdicts_retire,
     verdicts_write,
 )
+from plates.gathering import passages_bury
 from plates.models import Passage
 from vault import blind
 
@@ -60,6 +62,12 @@ def passages_decide(
     passages: Sequence[Passage], *, access: Access, now: datetime
 ) -> list[VerdictVersion]:
     """Judge locked passages of roads and write what is new; the versions written."""
+    gone = [one for one in passages if not one.reads]
+    if gone:
+        # a late read showed that they were part of another passage, which is judged by itself
+        verdicts_retire(Subject(passage_id=one.pk) for one in gone)
+        passages_bury(one.pk for one in gone)
+        passages = [one for one in passages if one.reads]
     circumstances = Circumstances(now=now)
     history = History.of(Subject(passage_id=one.pk) for one in passages if one.judged_revision)
     readings = Readings(access)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError
 
 from audit.access import Access, stage_batch
@@ -42,15 +43,15 @@ def _each_alone(
     """Judge a batch; if it fails for another reason than the database, each of it by itself."""
     try:
         return judge(None)
-    except DatabaseError:
-        raise  # a deadlock or a lost connection is nobody's fault: the sweeper rings again
+    except (DatabaseError, SoftTimeLimitExceeded):
+        raise  # a deadlock, a lost connection, no time: nobody's fault; the sweeper rings again
     except Exception:
         log.exception("judge_batch_failed")
     done = 0
     for passage_id in waiting():
         try:
             done += judge([passage_id])
-        except DatabaseError:
+        except (DatabaseError, SoftTimeLimitExceeded):
             raise
         except Exception:
             log.exception("judge_failed", passage=str(passage_id))
