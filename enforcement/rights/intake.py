@@ -13,11 +13,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from audit.freetext import printable
 from cameras.values import Doubled
 from core.errors import BadInput
 from core.platetext import PlateTextError, canonical
 from enforcement.rights.calendars import day_start
-from enforcement.rights.freetext import printable
 from enforcement.rights.models import Right
 
 Kind = Right.Kind

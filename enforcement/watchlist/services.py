@@ -10,13 +10,13 @@ from datetime import datetime
 
 from django.db import transaction
 
+from audit.freetext import clean
 from audit.services import Actor, record
 from cameras.access import person_actor
 from cameras.models import Organisation, Site
 from core.errors import BadInput, Conflict, NotAllowed, NotFound
 from core.live import announce
 from core.models import User
-from enforcement.rights.freetext import clean
 from enforcement.rights.intake import country_of, number_of, plate_of
 from enforcement.watchlist.models import Alert, Entry, Watchlist
 from enforcement.watchlist.watching import reads_watch as reads_watch

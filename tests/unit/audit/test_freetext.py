@@ -2,8 +2,8 @@
 
 import pytest
 
+from audit.freetext import clean, mentions
 from core.errors import BadInput
-from enforcement.rights.freetext import clean, mentions
 from vault import blind
 
 PLATE = "AB12CDE"
