@@ -14,6 +14,7 @@ import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError, connection, transaction
 
+from audit import freetext
 from audit.access import Access, stage_batch
 from audit.services import record
 from cameras.access import person_actor
@@ -24,7 +25,6 @@ from enforcement.cases import reasons
 from enforcement.cases.evidence import evidence_copy
 from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case, CaseEvent
 from enforcement.cases.subjects import CaseSubject, asks, subject_of
-from enforcement.rights import freetext
 from enforcement.rights.outcomes import Verdict
 from enforcement.visits.models import VerdictVersion
 from enforcement.visits.services import verdict_renew

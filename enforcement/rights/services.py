@@ -14,12 +14,13 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
+from audit import freetext
 from audit.services import Actor, record
 from cameras.models import Site
 from core.errors import BadInput, Conflict, NotFound, ProductError
 from core.ids import uuid7
 from core.stages import ring
-from enforcement.rights import calendars, freetext
+from enforcement.rights import calendars
 from enforcement.rights.calendars import day_start
 from enforcement.rights.facts import RuleError
 from enforcement.rights.intake import RightInput

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from unfold import widgets
 
+from audit import freetext
 from audit.adminsite import PlainAdmin, ReadOnly, badge, page_action
 from cameras.adminsite import (
     REF_LENGTH,
@@ -30,7 +31,6 @@ from core.platetext import MAX_LENGTH
 from enforcement.cases.models import Case
 from enforcement.retention.models import Hold
 from enforcement.retention.services import hold_lift, hold_place
-from enforcement.rights import freetext
 from enforcement.rights.intake import plate_of
 from vault import blind
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from audit import freetext
 from audit.adminsite import PlainAdmin, ReadOnly, badge, page_action
 from cameras.adminsite import (
     REF_LENGTH,
@@ -29,7 +30,6 @@ from cameras.adminsite import (
 )
 from cameras.models import Site
 from core.errors import ProductError
-from enforcement.rights import freetext
 from enforcement.rights.admin.forms import LAYOUTS, FindForm, RightForm, RightsFileForm
 from enforcement.rights.admin.uploads import import_page
 from enforcement.rights.importing import COLUMNS, Layout, import_rights

@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold import widgets
 
+from audit import freetext
 from audit.adminsite import PlainAdmin, ReadOnly, badge, page_action
 from cameras.adminsite import (
     REF_LENGTH,
@@ -32,7 +33,6 @@ from cameras.adminsite import (
 )
 from core.errors import ProductError
 from core.platetext import MAX_LENGTH
-from enforcement.rights import freetext
 from enforcement.watchlist.models import Entry, Watchlist
 from enforcement.watchlist.services import entry_add, entry_approve, entry_remove
 
