@@ -1,18 +1,14 @@
 """The one gate to a site: who may do what there. A denied object is a 404 (style.md)."""
 
-import uuid
-
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.http import HttpRequest
 
 from audit.services import Actor
 from cameras.models import Site, SiteRole
-from core.errors import NotFound
 from core.models import User
 
 OPERATE = (SiteRole.Role.OPERATOR, SiteRole.Role.SUPERVISOR)
-SUPERVISE = (SiteRole.Role.SUPERVISOR,)
 SEE = (SiteRole.Role.VIEWER, *OPERATE)
 INSPECT = (SiteRole.Role.AUDITOR,)
 
@@ -27,14 +23,6 @@ def sites_of(user: User | AnonymousUser, *roles: str) -> "models.QuerySet[Site]"
     if roles:
         held = held.filter(role__in=roles)
     return Site.objects.filter(pk__in=held.values("site"))
-
-
-def site_or_404(user: User | AnonymousUser, site_id: uuid.UUID, *roles: str) -> Site:
-    """The site, if `user` has one of `roles` there; NotFound otherwise."""
-    site = sites_of(user, *roles).filter(pk=site_id).first()
-    if site is None:
-        raise NotFound("not_found", "There is nothing here.")
-    return site
 
 
 def person_actor(user: User, request: HttpRequest | None = None) -> Actor:

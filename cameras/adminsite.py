@@ -23,10 +23,9 @@ from unfold import widgets
 from audit.access import reveal_text
 from audit.adminsite import AnyAdmin, PlainAdmin
 from audit.purposes import for_people
-from audit.services import Actor, record
+from audit.services import Actor
 from cameras.access import person_actor
-from cameras.keys import PURPOSE
-from cameras.registry import Managed, registry_delete, registry_save
+from cameras.registry import Managed, change_record, registry_delete, registry_save
 from core.errors import ProductError
 from core.models import User
 from vault.keys import KeyDestroyed
@@ -62,7 +61,7 @@ def row_save(row: Model, *, actor: Actor, changed: Iterable[str]) -> None:
     what = "created" if row._state.adding else "changed"
     with transaction.atomic():
         row.save()
-        _record(row, actor, what, sorted(changed))
+        change_record(row, actor, what, sorted(changed))
 
 
 def row_delete(row: Model, *, actor: Actor) -> None:
@@ -71,19 +70,8 @@ def row_delete(row: Model, *, actor: Actor) -> None:
         registry_delete(row=row, actor=actor)
         return
     with transaction.atomic():
-        _record(row, actor, "deleted", [])
+        change_record(row, actor, "deleted", [])
         row.delete()
-
-
-def _record(row: Model, actor: Actor, what: str, fields: list[str]) -> None:
-    record(
-        actor,
-        "change",
-        purpose=PURPOSE,
-        subject=row._meta.label_lower,
-        subject_id=row.pk,
-        detail={"what": what, "fields": fields},
-    )
 
 
 class AuditedAdmin(PlainAdmin):

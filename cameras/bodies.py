@@ -66,18 +66,20 @@ def submission(body: Any) -> Submission:
     if "items" not in body:
         return Submission([body], batch=False)
     known_only(body, frozenset({"items"}))
-    return Submission(_counted(body["items"]), batch=True)
+    return Submission(batch_items(body["items"], most=MOST_ITEMS), batch=True)
 
 
-def _counted(items: Any) -> list[Any]:
+def batch_items(items: Any, *, most: int) -> list[Any]:
+    """What a client sent as `items`, if it is a list of 1 to `most`.
+
+    BadInput `items_invalid`, `empty_batch`, `batch_too_large`.
+    """
     if not isinstance(items, list):
         raise BadInput("items_invalid", "items is not a list.", field="items")
     if not items:
         raise BadInput("empty_batch", "The batch has no items.", field="items")
-    if len(items) > MOST_ITEMS:
-        raise BadInput(
-            "batch_too_large", f"A batch may have {MOST_ITEMS} items at most.", field="items"
-        )
+    if len(items) > most:
+        raise BadInput("batch_too_large", f"A batch may have {most} items at most.", field="items")
     return items
 
 
@@ -177,7 +179,8 @@ def _form_batch(fields: dict[str, Any]) -> Submission:
         raise BadInput("json_malformed", "items is not JSON.", field="items") from None
     parts = {name: value for name, value in fields.items() if isinstance(value, bytes)}
     known_only(fields, frozenset(parts))
-    return Submission([_with_parts(item, parts) for item in _counted(items)], batch=True)
+    items = batch_items(items, most=MOST_ITEMS)
+    return Submission([_with_parts(item, parts) for item in items], batch=True)
 
 
 def _with_parts(item: Any, parts: dict[str, bytes]) -> Any:

@@ -8,8 +8,7 @@ from django.db import transaction
 from audit.services import Actor, record
 from cameras.models import Camera, DeviceKey
 from core.errors import BadInput
-from core.keys import make_key
-from core.machines import machine_key_use
+from core.machines import machine_key_create, machine_key_use
 
 PURPOSE = "administration"
 OVERLAP = timedelta(hours=24)
@@ -27,12 +26,14 @@ def device_key_create(
 
     BadInput `expires_at_past` for a key that would be born expired.
     """
-    if expires_at is not None and expires_at <= now:
-        raise BadInput("expires_at_past", "The key would have expired already.", field="expires_at")
-    shown, prefix, digest = make_key("pwd")
     with transaction.atomic():
-        key = DeviceKey.objects.create(
-            camera=camera, label=label, prefix=prefix, digest=digest, expires_at=expires_at
+        key, shown = machine_key_create(
+            DeviceKey.objects.all(),
+            kind="pwd",
+            now=now,
+            expires_at=expires_at,
+            camera=camera,
+            label=label,
         )
         _audit(key, actor, "created")
     return key, shown

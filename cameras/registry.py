@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from django.db import transaction
+from django.db.models import Model
 
 from audit.services import Actor, record
 from cameras.keys import PURPOSE
@@ -20,17 +21,18 @@ def registry_save(*, row: Managed, actor: Actor, changed: Iterable[str] = ()) ->
     created = row._state.adding
     with transaction.atomic():
         row.save()
-        _audit(row, actor, "created" if created else "changed", sorted(changed))
+        change_record(row, actor, "created" if created else "changed", sorted(changed))
 
 
 def registry_delete(*, row: Managed, actor: Actor) -> None:
     """Delete a row. ProtectedError while something that must be kept points to it."""
     with transaction.atomic():
-        _audit(row, actor, "deleted", [])
+        change_record(row, actor, "deleted", [])
         row.delete()
 
 
-def _audit(row: Managed, actor: Actor, what: str, fields: list[str]) -> None:
+def change_record(row: Model, actor: Actor, what: str, fields: list[str]) -> None:
+    """Append to the audit log that a row was created, changed or deleted, and which fields."""
     record(
         actor,
         "change",

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Count, Q
 
 from cameras.access import sites_of
-from cameras.models import Camera, Capture, DeviceKey, Heartbeat, Site
+from cameras.models import Camera, Capture, DeviceKey, Site
 from core.errors import NotFound
 from core.models import User
 
@@ -95,8 +95,3 @@ def cameras_health(sites: "models.QuerySet[Site]", now: datetime) -> list[Camera
         for camera in cameras
     ]
     return sorted(found, key=lambda one: one.healthy)
-
-
-def heartbeats_of(camera: Camera, *, since: datetime) -> "models.QuerySet[Heartbeat]":
-    """The heartbeats of one camera since a time, oldest first."""
-    return Heartbeat.objects.filter(camera=camera, received_at__gte=since).order_by("received_at")

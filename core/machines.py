@@ -1,18 +1,31 @@
-"""Letting a machine in by its key: one check for devices and providers alike."""
+"""A machine's key, made and checked: one way for devices and providers alike."""
 
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db.models import Q, QuerySet
 
-from core.errors import NotAllowed
-from core.keys import KeyKind, key_unknown, same_digest, split_key
+from core.errors import BadInput, NotAllowed
+from core.keys import KeyKind, key_unknown, make_key, same_digest, split_key
 from core.models import MachineKey
 
 _NOTE_USE_EVERY = timedelta(minutes=1)
 _NO_DIGEST = bytes(32)
 
 K = TypeVar("K", bound=MachineKey)
+
+
+def machine_key_create(
+    keys: "QuerySet[K]", *, kind: KeyKind, now: datetime, expires_at: datetime | None, **fields: Any
+) -> tuple[K, str]:
+    """A new key among `keys`, and its text, which can't be shown again. `fields`: whose, its label.
+
+    BadInput `expires_at_past` for a key that would be born expired.
+    """
+    if expires_at is not None and expires_at <= now:
+        raise BadInput("expires_at_past", "The key would have expired already.", field="expires_at")
+    shown, prefix, digest = make_key(kind)
+    return keys.create(prefix=prefix, digest=digest, expires_at=expires_at, **fields), shown
 
 
 def machine_key_use(keys: "QuerySet[K]", *, kind: KeyKind, text: str, now: datetime) -> K:

@@ -31,6 +31,7 @@ from cameras.adminsite import (
 from cameras.keys import device_key_create, device_key_revoke, device_key_rotate
 from cameras.models import Camera, DeviceKey
 from core.errors import ProductError
+from core.models import MachineKey
 
 KEY_FILTERS = (("revoked_at", admin.EmptyFieldListFilter), "expires_at", "last_used_at")
 STATE_COLOURS = {"live": "success", "expired": "warning", "revoked": "danger"}
@@ -225,17 +226,17 @@ class DeviceKeyAdmin(KeyAdmin):
 
 
 class KeysBelow(RowsBelow):
-    """The keys of a camera, on its page."""
+    """The keys of a camera, on its page; those of a provider are shown alike."""
 
-    model = DeviceKey
+    model: type[MachineKey] = DeviceKey
     fields = ("shown_prefix", "label", "state", "created_at", "last_used_at", "expires_at")
     readonly_fields = fields
     ordering = ("-created_at",)
 
     @admin.display(description="state")
-    def state(self, key: DeviceKey) -> str:
+    def state(self, key: MachineKey) -> str:
         return state_of(key, timezone.now())
 
     @admin.display(description="prefix")
-    def shown_prefix(self, key: DeviceKey) -> str:
+    def shown_prefix(self, key: MachineKey) -> str:
         return f"{key.prefix}…"

@@ -66,14 +66,6 @@ def sample(image: npt.NDArray[Any], u: Floats, v: Floats, *, wrap: bool = False)
     return f32(flat[:, 0]) if image.ndim == 2 else flat
 
 
-def pick(image: npt.NDArray[Any], u: Floats, v: Floats) -> npt.NDArray[Any]:
-    """Nearest look-up of `image` at columns `u` and rows `v`; outside, the edge is repeated."""
-    column = np.clip(np.rint(u), 0, image.shape[1] - 1).astype(np.intp)
-    row = np.clip(np.rint(v), 0, image.shape[0] - 1).astype(np.intp)
-    found: npt.NDArray[Any] = image[row, column]
-    return found
-
-
 def detail(noise: Floats) -> Floats:
     """Tileable noise without its large shapes, mean 0, deviation 1: repeats without showing it."""
     wrapped = np.pad(noise, 24, mode="wrap")

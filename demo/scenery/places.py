@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -265,6 +264,3 @@ def car_park(noise: Floats, *, wet: float, night: bool, outward: bool) -> Place:
             solids.append(Solid(mast, Pose((x, y, 2.6)), plain(STEEL)))
             lamps.append(Lamp((x + 0.4, y - 0.4, 5.1), (9.5, 8.3, 6.4), (0.1, -0.05, -1.0), 0.1))
     return Place(ground, tuple(solids), tuple(lamps), 0.10)
-
-
-PLACES: dict[str, Callable[..., Place]] = {"motorway": motorway, "car_park": car_park}

@@ -21,8 +21,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.services import Actor
-from cameras.bodies import JSONBody
-from core.errors import BadInput, ProductError
+from cameras.bodies import JSONBody, batch_items
+from core.errors import ProductError
 from enforcement.rights.intake import right_input
 from enforcement.rights.keys import provider_key_check
 from enforcement.rights.models import Provider, ProviderKey, Right
@@ -223,14 +223,7 @@ class RightsView(RightsGate):
         }, created
 
     def _batch(self, items: Any) -> Response:
-        if not isinstance(items, list):
-            raise BadInput("items_invalid", "items is not a list.", field="items")
-        if not items:
-            raise BadInput("empty_batch", "The batch has no items.", field="items")
-        if len(items) > MOST_ITEMS:
-            raise BadInput(
-                "batch_too_large", f"A batch may have {MOST_ITEMS} items at most.", field="items"
-            )
+        items = batch_items(items, most=MOST_ITEMS)
         results: list[dict[str, Any]] = []
         first_error: ProductError | None = None
         new = accepted = 0

@@ -6,9 +6,8 @@ from datetime import datetime
 from django.db import transaction
 
 from audit.services import Actor, record
-from core.errors import BadInput, NotAllowed, NotFound
-from core.keys import make_key
-from core.machines import machine_key_use
+from core.errors import NotAllowed, NotFound
+from core.machines import machine_key_create, machine_key_use
 from enforcement.rights.models import Provider, ProviderKey
 
 
@@ -22,12 +21,14 @@ def provider_key_create(
 ) -> tuple[ProviderKey, str]:
     """A new key of `provider` and the text to show once. Older keys stay valid: that is how a
     provider rotates without a gap. BadInput `expires_at_past`."""
-    if expires_at is not None and expires_at <= now:
-        raise BadInput("expires_at_past", "The key would have expired already.", field="expires_at")
-    shown, prefix, digest = make_key("pwp")
     with transaction.atomic():
-        key = ProviderKey.objects.create(
-            provider=provider, label=label, prefix=prefix, digest=digest, expires_at=expires_at
+        key, shown = machine_key_create(
+            ProviderKey.objects.all(),
+            kind="pwp",
+            now=now,
+            expires_at=expires_at,
+            provider=provider,
+            label=label,
         )
         _record(actor, "key-create", key)
     return key, shown

@@ -9,9 +9,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 
-from audit.adminsite import AnyForm, RowsBelow, page_action
+from audit.adminsite import AnyForm, page_action
 from audit.services import Actor
-from cameras.admin.keys import KEY_FILTERS, KeyAdmin, state_of
+from cameras.admin.keys import KEY_FILTERS, KeyAdmin, KeysBelow
 from cameras.adminsite import AuditedAdmin, actor_of, confirm_page, row_or_404
 from enforcement.rights.keys import provider_key_create, provider_key_revoke
 from enforcement.rights.models import Provider, ProviderKey
@@ -94,21 +94,10 @@ class ProviderKeyAdmin(KeyAdmin):
         )
 
 
-class KeysBelow(RowsBelow):
+class ProviderKeysBelow(KeysBelow):
     """The keys of a provider, on its page."""
 
     model = ProviderKey
-    fields = ("shown_prefix", "label", "state", "created_at", "last_used_at", "expires_at")
-    readonly_fields = fields
-    ordering = ("-created_at",)
-
-    @admin.display(description="state")
-    def state(self, key: ProviderKey) -> str:
-        return state_of(key, timezone.now())
-
-    @admin.display(description="prefix")
-    def shown_prefix(self, key: ProviderKey) -> str:
-        return f"{key.prefix}…"
 
 
 @admin.register(Provider)
@@ -121,7 +110,7 @@ class ProviderAdmin(AuditedAdmin):
     list_filter = ("active", "organisation")
     search_fields = ("name",)
     autocomplete_fields = ("sites",)
-    inlines = [KeysBelow]
+    inlines = [ProviderKeysBelow]
     actions_detail = ["add_key"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
