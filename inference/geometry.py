@@ -92,9 +92,9 @@ def rectify(picture: Picture, quad: ArrayLike, width: int, height: int) -> Pictu
     Linear sampling: on the few pixels a distant plate has, cubic sharpening turns compression
     artefacts into strokes (measured on the bench: six plates in a hundred).
     """
-    _, down = side_lengths(quad)
+    across, down = side_lengths(quad)
     # warpPerspective samples points: a large plate is cut at its own size first, then averaged.
-    finer = min(8, max(1, round(down / height)))
+    finer = min(8, max(1, round(down / height), round(across / width)))
     wide, high = width * finer, height * finer
     target = np.array([[0, 0], [wide, 0], [wide, high], [0, high]], dtype=np.float32)
     transform = cv2.getPerspectiveTransform(np.asarray(quad, dtype=np.float32), target)
