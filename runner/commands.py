@@ -6,8 +6,9 @@ import json
 import os
 import shlex
 from collections.abc import Sequence
+from typing import NoReturn
 
-from runner import files, site, venv
+from runner import files, sidevenv, site, venv
 from runner.console import RunError, say
 from runner.paths import ROOT, VENV_PYTHON, Var
 from runner.services import Busy, Services, borrow, running_env
@@ -95,19 +96,38 @@ def test(arguments: Sequence[str]) -> int:
 def read(arguments: Sequence[str]) -> int:
     """Reads pictures without any service: becomes the reader's own command line."""
     venv.ensure()
-    command = module("inference.cli", *arguments)
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    os.execve(command[0], command, env)  # noqa: S606
+    _become(module("inference.cli", *arguments), OMP_NUM_THREADS="1")
+
+
+def train(arguments: Sequence[str]) -> int:
+    """Trains the networks: becomes training's own command line, in its own environment."""
+    python = sidevenv.TRAINING.ensure(Var.default())
+    _become([str(python), "-P", "-m", "training", *arguments])
+
+
+def _become(command: Sequence[str], **settings: str) -> NoReturn:
+    """Replaces this process: signals, terminal and exit code are then the command's own."""
+    os.execve(command[0], command, {**os.environ, "PYTHONPATH": str(ROOT), **settings})  # noqa: S606
+
+
+BENCHMARKS = {"accuracy": False, "latency": True, "speed": False, "throughput": True}
+"""Name → whether it runs against a whole site of its own."""
 
 
 def bench(arguments: Sequence[str]) -> int:
-    """A benchmark by name; `latency` against a whole site of its own."""
-    known = sorted(path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py"))
-    if not arguments or arguments[0] not in known:
-        raise RunError(f"Which benchmark? ./run bench NAME, with NAME one of: {', '.join(known)}.")
+    """A benchmark by name."""
+    if not arguments or arguments[0] not in BENCHMARKS:
+        known = ", ".join(BENCHMARKS)
+        raise RunError(f"Which benchmark? ./run bench NAME, with NAME one of: {known}.")
     venv.ensure()
     name, rest = f"benchmarks.{arguments[0]}", arguments[1:]
-    if arguments[0] != "latency" or "--help" in rest or "-h" in rest:
+    helping = "--help" in rest or "-h" in rest
+    if not BENCHMARKS[arguments[0]]:
+        var = Var.default()
+        if "--peers" in rest and not helping:
+            sidevenv.PEERS.ensure(var)
+        _become(module(name, "--tools", str(var.root), *rest), OMP_NUM_THREADS="1")
+    if helping:
         return _with_services(module(name, *rest))
     return site.run_site(
         _throwaway("bench"),

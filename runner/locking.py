@@ -17,27 +17,29 @@ OPTIONS = (
 
 
 def main(*, upgrade: bool) -> int:
-    """Writes base.txt and test.txt with uv, from a virtual environment thrown away after.
+    """Writes base.txt, test.txt and the peers' with uv, from an environment thrown away after.
 
     Versions that are pinned and still fit stay, unless `upgrade`.
     """
     with tempfile.TemporaryDirectory(prefix="platewarden-lock-") as folder:
-        say("[1/3] fetching uv")
+        say("[1/4] fetching uv")
         _run([sys.executable, "-m", "venv", folder])
         python = str(Path(folder) / "bin" / "python")
         _run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "uv"])
         compile_ = [str(Path(folder) / "bin" / "uv"), "pip", "compile", *OPTIONS]
         compile_ += ["--upgrade"] if upgrade else []
-        say("[2/3] requirements/base.txt")
+        say("[2/4] requirements/base.txt")
         _run([*compile_, "-o", "base.txt", "base.in"])
-        say("[3/3] requirements/test.txt")
+        say("[3/4] requirements/test.txt")
         _run([*compile_, "-c", "base.txt", "-o", "test.txt", "test.in"])
+        say("[4/4] benchmarks/peers/requirements.txt")
+        pinned = str(ROOT / "requirements" / "base.txt")
+        peers = ["-c", pinned, "-o", "requirements.txt", "requirements.in"]
+        _run([*compile_, "--no-annotate", *peers], folder=ROOT / "benchmarks" / "peers")
     return 0
 
 
-def _run(command: list[str]) -> None:
-    answer = subprocess.run(
-        command, cwd=ROOT / "requirements", capture_output=True, text=True, check=False
-    )
+def _run(command: list[str], *, folder: Path = ROOT / "requirements") -> None:
+    answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if answer.returncode != 0:
         raise RunError(f"{command[0]} failed:\n{(answer.stderr or answer.stdout).strip()}")

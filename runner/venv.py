@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from runner import files
@@ -60,7 +61,7 @@ def ensure(*, test: bool = False) -> None:
             return
         if not _venv_works():
             say(f"[1/2] making .venv with Python {platform.python_version()}")
-            _make_venv()
+            make(VENV)
         _install("test.txt" if test else "base.txt")
         # Last of all: an install that was interrupted before this line is done again.
         files.write_private(STAMP, json.dumps(_wanted(test), indent=1) + "\n")
@@ -75,9 +76,10 @@ def _venv_works() -> bool:
     return answer.returncode == 0
 
 
-def _make_venv() -> None:
+def make(folder: Path) -> None:
+    """Makes an empty virtual environment, in place of any there. Raises RunError."""
     answer = subprocess.run(
-        [sys.executable, "-m", "venv", "--clear", str(VENV)],
+        [sys.executable, "-m", "venv", "--clear", str(folder)],
         capture_output=True,
         text=True,
         check=False,
@@ -94,12 +96,24 @@ def _install(name: str) -> None:
     count = len(re.findall(r"^[^\s#]+==", (REQUIREMENTS / name).read_text(), re.MULTILINE))
     say(f"[2/2] installing {count} pinned packages from requirements/{name} (about a minute)")
     began = time.monotonic()
-    handle = os.open(INSTALL_LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    arguments = ["--require-hashes", "-r", str(REQUIREMENTS / name)]
+    code = pip_install(VENV_PYTHON, INSTALL_LOG, arguments)
+    if code != 0:
+        raise RunError(
+            f"pip could not install everything. The end of {INSTALL_LOG}:\n{tail(INSTALL_LOG)}\n"
+            "Mend that (often it is the network) and start again: it continues where it stopped."
+        )
+    say(f"      installed in {time.monotonic() - began:.0f} s")
+
+
+def pip_install(python: Path, log: Path, arguments: Sequence[str]) -> int:
+    """Runs `pip install` of that environment, everything it says into `log`; its exit code."""
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        code = subprocess.run(
+        return subprocess.run(
             [
-                str(VENV_PYTHON), "-m", "pip", "install", "--require-hashes", "--no-input",
-                "--disable-pip-version-check", "-r", str(REQUIREMENTS / name),
+                str(python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check",
+                *arguments,
             ],
             stdout=handle,
             stderr=handle,
@@ -107,9 +121,3 @@ def _install(name: str) -> None:
         ).returncode  # fmt: skip
     finally:
         os.close(handle)
-    if code != 0:
-        raise RunError(
-            f"pip could not install everything. The end of {INSTALL_LOG}:\n{tail(INSTALL_LOG)}\n"
-            "Mend that (often it is the network) and start again: it continues where it stopped."
-        )
-    say(f"      installed in {time.monotonic() - began:.0f} s")

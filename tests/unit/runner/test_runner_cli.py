@@ -45,13 +45,13 @@ def test_the_runner_needs_nothing_but_the_standard_library() -> None:
 def test_every_command_is_in_the_help() -> None:
     text = cli.parser().format_help()
     for name in (
-        "demo", "serve", "setup", "test", "read", "bench", "manage", "status",
+        "demo", "serve", "setup", "test", "read", "bench", "train", "manage", "status",
         "doctor", "services", "env", "lock",
     ):  # fmt: skip
         assert f"    {name} " in text
 
 
-@pytest.mark.parametrize("name", ["test", "read", "bench", "manage"])
+@pytest.mark.parametrize("name", ["test", "read", "bench", "train", "manage"])
 def test_arguments_that_look_like_options_are_passed_on(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -120,3 +120,60 @@ def test_the_table_of_processes(var: Var) -> None:
     assert not any(
         "redis://" in part or "postgres://" in part for row in table for part in row.argv
     )
+
+
+@pytest.fixture
+def became(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], dict[str, str]]]:
+    """What the process would have been replaced by: its command and environment."""
+    taken: list[tuple[list[str], dict[str, str]]] = []
+
+    def become(path: str, command: list[str], env: dict[str, str]) -> None:
+        assert path == command[0]
+        taken.append((command, env))
+        raise SystemExit(0)
+
+    monkeypatch.setattr("os.execve", become)
+    monkeypatch.setattr("runner.venv.ensure", lambda **_: None)
+    return taken
+
+
+def test_train_runs_in_an_environment_of_its_own(
+    var: Var,
+    monkeypatch: pytest.MonkeyPatch,
+    became: list[tuple[list[str], dict[str, str]]],
+) -> None:
+    monkeypatch.setenv("PLATEWARDEN_VAR", str(var.root))
+    monkeypatch.setenv("PLATEWARDEN_DATA", "/pictures")
+    monkeypatch.setattr(
+        "runner.sidevenv.SideVenv.ensure", lambda self, var: self.python(var), raising=True
+    )
+    with pytest.raises(SystemExit):
+        cli.main(["train", "reader", "--minutes", "5"])
+    ((command, env),) = became
+    assert command[0] == str(var.root / "training" / "venv" / "bin" / "python")
+    assert command[1:] == ["-P", "-m", "training", "reader", "--minutes", "5"]
+    assert env["PYTHONPATH"] == str(ROOT)
+    assert env["PLATEWARDEN_DATA"] == "/pictures"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "made"), [([], []), (["--peers"], ["peers"]), (["--peers", "--help"], [])]
+)
+def test_benchmarks_without_a_site_start_no_service(
+    var: Var,
+    monkeypatch: pytest.MonkeyPatch,
+    became: list[tuple[list[str], dict[str, str]]],
+    arguments: list[str],
+    made: list[str],
+) -> None:
+    ensured: list[str] = []
+    monkeypatch.setenv("PLATEWARDEN_VAR", str(var.root))
+    monkeypatch.setattr(
+        "runner.sidevenv.SideVenv.ensure", lambda self, var: ensured.append(self.name)
+    )
+    with pytest.raises(SystemExit):
+        cli.main(["bench", "accuracy", *arguments])
+    ((command, env),) = became
+    assert command[-2 - len(arguments) :] == ["--tools", str(var.root), *arguments]
+    assert env["OMP_NUM_THREADS"] == "1"
+    assert ensured == made
