@@ -105,7 +105,7 @@ def train(arguments: Sequence[str]) -> int:
     _become([str(python), "-P", "-m", "training", *arguments])
 
 
-def _become(command: Sequence[str], **settings: str) -> NoReturn:
+def _become(command: list[str], **settings: str) -> NoReturn:
     """Replaces this process: signals, terminal and exit code are then the command's own."""
     os.execve(command[0], command, {**os.environ, "PYTHONPATH": str(ROOT), **settings})  # noqa: S606
 
