@@ -1,0 +1,1 @@
+"""Pictures of plates that never existed: drawn flat, then photographed."""

@@ -1,0 +1,418 @@
+"""Draw one plate: flat, frontal and clean, its outer edge the picture's edge.
+
+`python -m training.synthesis.draw --sheet OUT.png --count 120 [--region BR]` draws a contact sheet
+to look at. Pose, light, blur and noise are added later (`photograph`).
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.synthesis import marks
+from training.synthesis.fonts import GLYPH_HEIGHT, Face, Mask, glyph, present
+from training.synthesis.marks import Colour, Picture, colour, one, shade, within
+from training.synthesis.templates import (
+    PROVINCES,
+    Lettering,
+    Piece,
+    Template,
+    choose,
+    compose,
+    pick,
+)
+
+LATIN_STYLES: Final = ("fe", "din", "uk", "narrow", "us")
+EU_BOLTS: Final = (
+    [(0.12, 0.5), (0.88, 0.5)],
+    [(0.25, 0.12), (0.75, 0.12)],
+    [(0.03, 0.5), (0.97, 0.5)],
+)
+US_BOLTS: Final = ([(0.2, 0.08), (0.8, 0.08)], [(0.2, 0.08), (0.8, 0.08), (0.2, 0.92), (0.8, 0.92)])
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A drawn plate. `picture`: uint8 BGR, 96–200 px high. `text`: canonical, upper row first.
+    `region`: code of inference/syntaxes.json. `rows`: 1 or 2 rows of characters."""
+
+    picture: Picture
+    text: str
+    region: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Hand:
+    """How the characters of one plate are made."""
+
+    face: Face
+    province: Face | None
+    stretch: float
+    even: float
+    """0: each character as wide as its font has it; 1: all alike."""
+    weight: float
+    """Level at which a blurred stroke ends, 0–1: below .5 thicker, above thinner."""
+    gap: float
+    space: float
+    alike: str
+
+
+def draw_plate(rng: np.random.Generator, region: str | None = None) -> Drawn:
+    """A random plate of `region` (a code, or "US" for all states), or of anywhere by share.
+
+    Raises TemplateError for a place without a template, FontsMissing before fonts are fetched.
+    """
+    template = choose(rng, region)
+    lettering = compose(rng, template)
+    picture = paint(rng, template, lettering)
+    return Drawn(picture, lettering.text, template.code, len(lettering.rows))
+
+
+def paint(rng: np.random.Generator, template: Template, lettering: Lettering) -> Picture:
+    """The picture of a plate that carries `lettering`."""
+    look = template.look
+    height = int(rng.integers(96, 129) if len(lettering.rows) == 1 else rng.integers(112, 161))
+    mm = look["size"]
+    width = round(height * mm[0] / mm[1] * rng.uniform(0.96, 1.04))
+    schemes = look["schemes"]
+    scheme = schemes[pick(rng, [entry.get("weight", 1.0) for entry in schemes])]
+    picture = _ground(rng, height, width, scheme["ground"])
+    ink = shade(rng, colour(scheme["ink"]), 10)
+    _art(rng, picture, look.get("art"))
+    left = right = 0.0
+    for strip in scheme.get("bands", look.get("bands", ())):
+        if rng.random() < strip.get("chance", 1.0):
+            taken = marks.band(rng, picture, strip)
+            left, right = left + taken[0], right + taken[1]
+    for line in look.get("lines", ()):
+        if rng.random() < line.get("chance", 1.0):
+            _line(rng, picture, line, (left, width - right), ink)
+    _border(rng, picture, scheme, look, ink)
+    hand = _hand(rng, look)
+    pad = height * within(rng, look.get("pad", (0.08, 0.16)))
+    spans = look["spans"]
+    for row, span in zip(lettering.rows, spans, strict=True):
+        shift = float(rng.normal(0, 0.008))
+        top, bottom = height * (span[0] + shift), height * (span[1] + shift)
+        _row(rng, picture, row, (left + pad, top, width - right - pad, bottom), hand, ink, look)
+    _extras(rng, picture, look)
+    return picture
+
+
+def _ground(rng: np.random.Generator, height: int, width: int, name: str) -> Picture:
+    """One colour, or "#top>#bottom" as a gradient; the light on it is seldom even."""
+    first, _, last = name.partition(">")
+    spread = 14 if not last else 8
+    ends = [shade(rng, colour(first), spread), shade(rng, colour(last or first), spread)]
+    if not last:
+        ends[1] = ends[0]
+    tone = np.linspace(np.array(ends[0]), np.array(ends[1]), height)[:, None, :]
+    light = rng.uniform(0.9, 1.06, (2, 2)).astype(np.float32)
+    field = cv2.resize(light, (width, height), interpolation=cv2.INTER_LINEAR)[:, :, None]
+    return np.clip(tone.astype(np.float32) * field, 0, 255).astype(np.uint8)
+
+
+def _art(rng: np.random.Generator, picture: Picture, look: Any) -> None:
+    """Pale graphics behind the characters."""
+    if not look or rng.random() > look.get("chance", 1.0):
+        return
+    height, width = picture.shape[:2]
+    layer = picture.copy()
+    kind = one(rng, look.get("kinds", ("blobs", "hills", "middle")))
+    tones = [shade(rng, colour(name), 16) for name in look["colours"]]
+    if kind == "blobs":
+        for _ in range(int(rng.integers(2, 7))):
+            x, y = rng.uniform(0, width), rng.uniform(0, height)
+            marks.blob(
+                rng, layer, float(x), float(y), height * rng.uniform(0.1, 0.4), one(rng, tones)
+            )
+    elif kind == "middle":
+        size = height * rng.uniform(0.2, 0.38)
+        marks.blob(rng, layer, width / 2 + rng.normal(0, 4), height / 2, size, one(rng, tones))
+        marks.blob(rng, layer, width / 2, height / 2, size * 0.6, one(rng, tones))
+    else:
+        for number in range(int(rng.integers(1, 4))):
+            base = height * rng.uniform(0.45, 0.8)
+            steps = np.linspace(0, width, int(rng.integers(4, 12)))
+            tops = base + rng.normal(0, height * 0.09, len(steps))
+            points = [*zip(steps, tops, strict=True), (width, height), (0, height)]
+            cv2.fillPoly(layer, [np.array(points).astype(np.int32)], tones[number % len(tones)])
+    strength = within(rng, look.get("strength", (0.25, 0.8)))
+    cv2.addWeighted(layer, strength, picture, 1 - strength, 0, dst=picture)
+
+
+def _line(
+    rng: np.random.Generator, picture: Picture, look: Any, inside: tuple[float, float], ink: Colour
+) -> None:
+    """A text that is not the number: a state's or a city's name, a slogan, an address."""
+    height = picture.shape[0]
+    x1, x2 = inside
+    middle = x1 + (x2 - x1) * look.get("x", 0.5)
+    half = (x2 - x1) * within(rng, look.get("width", (0.3, 0.6))) / 2
+    top, bottom = look["y"]
+    shift = rng.normal(0, 0.006)
+    top, bottom = height * (top + shift), height * (bottom + shift)
+    if "bar" in look:
+        tone = shade(rng, colour(one(rng, look["bar"])))
+        ends = (x1, x2) if look.get("full", True) else (middle - half, middle + half)
+        pad = (bottom - top) * look.get("bar_pad", 0.3)
+        cv2.rectangle(
+            picture,
+            (round(ends[0]), round(top - pad)),
+            (round(ends[1]), round(bottom + pad)),
+            tone,
+            -1,
+        )
+    tone = shade(rng, colour(one(rng, look["ink"]))) if "ink" in look else ink
+    text = str(one(rng, look["texts"])).replace("#", str(rng.integers(10, 99)))
+    style = str(one(rng, look.get("fonts", ("sans",))))
+    marks.write(rng, picture, text, (middle - half, top, middle + half, bottom), tone, style)
+
+
+def _border(
+    rng: np.random.Generator, picture: Picture, scheme: Any, look: Any, ink: Colour
+) -> None:
+    """A line along the edge, sometimes struck twice."""
+    border = look.get("border", {"chance": 0.7})
+    if rng.random() > border["chance"]:
+        return
+    height, width = picture.shape[:2]
+    tone = shade(rng, colour(scheme["border"])) if "border" in scheme else ink
+    inset = within(rng, border.get("inset", (0.01, 0.04))) * height
+    thick = max(1, round(height * within(rng, border.get("width", (0.012, 0.03)))))
+    for offset in (inset, inset * 2.6) if rng.random() < 0.08 else (inset,):
+        at = round(offset + thick / 2)
+        cv2.rectangle(
+            picture, (at, at), (width - 1 - at, height - 1 - at), tone, thick, cv2.LINE_AA
+        )
+
+
+def _hand(rng: np.random.Generator, look: Any) -> _Hand:
+    style = str(one(rng, look["fonts"]))
+    if rng.random() < 0.08:
+        style = str(one(rng, LATIN_STYLES))
+    alike = look.get("alike", "")
+    return _Hand(
+        face=one(rng, present(style)),
+        province=one(rng, present("cjk")) if look.get("provinces") else None,
+        stretch=within(rng, look.get("stretch", (0.8, 1.15))),
+        even=float(rng.uniform(0, 0.7)),
+        weight=float(np.clip(rng.normal(0.5, 0.12), 0.22, 0.8)),
+        gap=within(rng, look.get("gap", (0.06, 0.16))),
+        space=within(rng, look.get("space", (0.15, 0.4))),
+        alike=alike if rng.random() < 0.85 else "",
+    )
+
+
+def _masks(rng: np.random.Generator, hand: _Hand, text: str) -> list[tuple[Mask, float]]:
+    """Each character's mask and its width as a share of its height."""
+    found = []
+    for char in text:
+        face = hand.province if hand.province is not None and char in PROVINCES else hand.face
+        if hand.alike and char in hand.alike:
+            char = hand.alike[hand.alike.index(char) // 2 * 2]
+        mask = glyph(face, char)
+        share = mask.shape[1] / GLYPH_HEIGHT
+        if char not in "I1" and char not in PROVINCES:
+            share = share * (1 - hand.even) + 0.52 * hand.even
+        found.append((mask, share * hand.stretch))
+    return found
+
+
+@dataclass(slots=True)
+class _Box:
+    """Something in a row: where it starts and ends, as shares of the row's height."""
+
+    wide: float
+    gap: float
+    piece: Piece
+    glyphs: list[tuple[Mask, float]]
+
+
+def _boxes(rng: np.random.Generator, row: tuple[Piece, ...], hand: _Hand, look: Any) -> list[_Box]:
+    boxes: list[_Box] = []
+    for piece in row:
+        if piece.mark in ("text", "small"):
+            size = 1.0 if piece.mark == "text" else look.get("small", 0.72)
+            for mask, wide in _masks(rng, hand, piece.text):
+                boxes.append(_Box(wide * size, hand.gap, piece, [(mask, wide)]))
+        elif piece.mark == "stack":
+            glyphs = _masks(rng, hand, piece.text)
+            wide = max(share for _, share in glyphs) * 0.55
+            boxes.append(_Box(wide, hand.gap, piece, glyphs))
+        elif piece.mark == "emblem":
+            size = look.get("emblem", {}).get("size", (0.3, 0.5))
+            boxes.append(_Box(within(rng, size), hand.gap, piece, []))
+        elif piece.mark in ("space", "half"):
+            boxes.append(_Box(hand.space * (1.0 if piece.mark == "space" else 0.5), 0.0, piece, []))
+        else:
+            boxes.append(_Box(float(rng.uniform(0.1, 0.22)), hand.gap, piece, []))
+    return boxes
+
+
+def _row(
+    rng: np.random.Generator,
+    picture: Picture,
+    row: tuple[Piece, ...],
+    room: tuple[float, float, float, float],
+    hand: _Hand,
+    ink: Colour,
+    look: Any,
+) -> None:
+    """Set one row of characters into its room (x1, y1, x2, y2)."""
+    x1, y1, x2, y2 = room
+    high = y2 - y1
+    boxes = _boxes(rng, row, hand, look)
+    natural = sum(box.wide + box.gap for box in boxes) - boxes[-1].gap
+    fill = within(rng, look.get("fill", (0.85, 1.0)))
+    # Too long: condense, as makers do. Too short: space out a little, then centre.
+    across = min(1.0, (x2 - x1) / (natural * high))
+    spread = max(0.0, (x2 - x1) * fill - natural * high) / max(1, len(boxes) - 1)
+    spread = min(spread, look.get("spread", 0.12) * high)
+    length = natural * high * across + spread * (len(boxes) - 1)
+    slack = (x2 - x1 - length) / 2
+    x = x1 + slack * (1 + float(np.clip(rng.normal(0, 0.12), -0.8, 0.8)))
+    base = np.zeros((round(high) + 8, round(x2 - x1) + 16), np.uint8)
+    left, top = round(x1) - 8, round(y1) - 4
+    for box in boxes:
+        wide = box.wide * high * across
+        _set(rng, picture, base, box, (x - left, y1 - top, wide, high), (left, top), ink, look)
+        x += wide + box.gap * high * across + spread
+    ready = _stroke(rng, base, high, hand.weight)
+    strength = 1.0 if rng.random() < 0.8 else float(rng.uniform(0.6, 1.0))
+    _emboss(rng, picture, ready, left, top)
+    marks.stamp(picture, ready, left, top, ink, strength)
+
+
+def _set(
+    rng: np.random.Generator,
+    picture: Picture,
+    base: Mask,
+    box: _Box,
+    at: tuple[float, float, float, float],
+    corner: tuple[int, int],
+    ink: Colour,
+    look: Any,
+) -> None:
+    """Put one box into the row's mask; emblems straight onto the picture."""
+    x, y, wide, high = at
+    mark = box.piece.mark
+    if mark == "text":
+        _put(base, box.glyphs[0][0], x, y + float(rng.normal(0, 0.008)) * high, wide, high)
+    elif mark == "small":
+        small = look.get("small", 0.72) * high
+        _put(base, box.glyphs[0][0], x, y + look.get("small_y", 0.0) * high, wide, small)
+    elif mark == "stack":
+        each = high / len(box.glyphs)
+        for number, (mask, _) in enumerate(box.glyphs):
+            _put(base, mask, x, y + number * each, wide, each * 0.88)
+    elif mark == "hyphen":
+        thick = max(2, round(high * rng.uniform(0.09, 0.14)))
+        middle = y + high * rng.uniform(0.46, 0.54)
+        cv2.rectangle(
+            base,
+            (round(x), round(middle - thick / 2)),
+            (round(x + wide), round(middle + thick / 2)),
+            255,
+            -1,
+        )
+    elif mark == "dot":
+        level = look.get("dot", 0.5)
+        marks_radius = high * rng.uniform(0.05, 0.085)
+        centre = (round((x + wide / 2) * 16), round((y + high * level) * 16))
+        cv2.circle(base, centre, round(marks_radius * 16), 255, -1, cv2.LINE_AA, 4)
+    elif mark == "emblem":
+        about = look.get("emblem", {})
+        if rng.random() < about.get("chance", 0.9):
+            middle = (x + corner[0] + wide / 2, y + corner[1] + high * about.get("y", 0.5))
+            marks.emblem(rng, picture, middle[0], middle[1], wide / 2, about)
+
+
+def _put(base: Mask, mask: Mask, x: float, y: float, wide: float, high: float) -> None:
+    """Resize a glyph to its place in the row's mask."""
+    size = (max(2, round(wide)), max(2, round(high)))
+    small = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA), np.uint8)
+    left, top = max(0, round(x)), max(0, round(y))
+    part = base[top : top + size[1], left : left + size[0]]
+    np.maximum(part, small[: part.shape[0], : part.shape[1]], out=part)
+
+
+def _stroke(rng: np.random.Generator, mask: Mask, high: float, weight: float) -> Mask:
+    """Thicken or thin every stroke: blur, then cut at another level."""
+    soft = cv2.GaussianBlur(mask, (0, 0), max(0.6, high * 0.018))
+    level, slope = weight * 255, float(rng.uniform(2.5, 4.0))
+    table = np.clip((np.arange(256) - level) * slope + 128, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(soft, table), np.uint8)
+
+
+def _emboss(rng: np.random.Generator, picture: Picture, mask: Mask, x: int, y: int) -> None:
+    """Struck characters catch light on one side and throw shade on the other."""
+    if rng.random() < 0.45:
+        return
+    reach = int(rng.integers(1, 3))
+    down = 1 if rng.random() < 0.8 else -1
+    strength = float(rng.uniform(0.1, 0.5))
+    for step, tone in ((down, (30, 30, 30)), (-down, (250, 250, 250))):
+        move = np.array([[1, 0, reach * step], [0, 1, reach * step]], np.float32)
+        moved = cv2.warpAffine(mask, move, (mask.shape[1], mask.shape[0]), flags=cv2.INTER_NEAREST)
+        marks.stamp(picture, np.asarray(moved, np.uint8), x, y, tone, strength)
+
+
+def _extras(rng: np.random.Generator, picture: Picture, look: Any) -> None:
+    """Stickers, screws, a frame, dirt and worn paint."""
+    stickers = look.get("stickers", {})
+    for corner in stickers.get("corners", ()):
+        if rng.random() < stickers.get("chance", 0.5):
+            marks.sticker(rng, picture, corner)
+    american = bool(look.get("american"))
+    if rng.random() < 0.4:
+        marks.screws(rng, picture, one(rng, US_BOLTS if american else EU_BOLTS))
+    if rng.random() < 0.3:
+        marks.holder(rng, picture, broad=american)
+    if rng.random() < 0.3:
+        marks.dirt(rng, picture)
+    if rng.random() < 0.12:
+        picture[:] = np.clip(picture.astype(np.int16) * 0.7 + rng.uniform(20, 70), 0, 255)
+
+
+def sheet(drawn: list[Drawn], columns: int = 8) -> Picture:
+    """Plates side by side, each with its text and region below."""
+    wide, high = 210, 120
+    rows = -(-len(drawn) // columns)
+    page = np.full((rows * high, columns * wide, 3), 90, np.uint8)
+    for number, plate in enumerate(drawn):
+        x, y = number % columns * wide, number // columns * high
+        tall, broad = plate.picture.shape[:2]
+        scale = min((wide - 8) / broad, (high - 24) / tall)
+        small = cv2.resize(
+            plate.picture, (round(broad * scale), round(tall * scale)), interpolation=cv2.INTER_AREA
+        )
+        page[y + 4 : y + 4 + small.shape[0], x + 4 : x + 4 + small.shape[1]] = small
+        label = f"{plate.region} " + "".join(
+            char if char.isascii() else f"<{PROVINCES.index(char)}>" for char in plate.text
+        )
+        cv2.putText(page, label, (x + 6, y + high - 6), 0, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+    return page
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(description="Draw plates on a contact sheet.")
+    parser.add_argument("--sheet", type=Path, required=True, help="picture to write")
+    parser.add_argument("--count", type=int, default=120)
+    parser.add_argument("--region")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    rng = np.random.default_rng(options.seed)
+    page = sheet([draw_plate(rng, options.region) for _ in range(options.count)])
+    cv2.imwrite(str(options.sheet), page)
+
+
+if __name__ == "__main__":
+    _main()
