@@ -1,0 +1,1 @@
+"""Making the networks: drawn and real data, training, export, quantisation. Nothing of the product imports this."""

@@ -1,0 +1,68 @@
+"""A store of drawn plates: drawing takes longer than photographing, so each is used many times."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+
+from inference.results import Picture
+
+HEIGHT: Final = 96
+
+
+class PlateBank:
+    """Drawn plates in one memory-mapped file, all of them `HEIGHT` pixels high."""
+
+    def __init__(self, folder: Path) -> None:
+        rows = [json.loads(line) for line in (folder / "bank.jsonl").read_text().splitlines()]
+        self.texts: list[str] = [row["text"] for row in rows]
+        self.regions: list[str] = [row["region"] for row in rows]
+        self.rows = np.array([row["rows"] for row in rows])
+        self._widths = np.array([row["width"] for row in rows])
+        self._offsets = np.concatenate([[0], np.cumsum(self._widths)[:-1]]) * HEIGHT * 3
+        self._pixels = np.memmap(folder / "bank.u8", np.uint8, "r")
+        self._by_width = np.argsort(self._widths)
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def picture(self, index: int) -> Picture:
+        offset, width = int(self._offsets[index]), int(self._widths[index])
+        return np.asarray(self._pixels[offset : offset + HEIGHT * width * 3]).reshape(HEIGHT, width, 3)
+
+    def any(self, rng: np.random.Generator) -> Picture:
+        return self.picture(int(rng.integers(len(self))))
+
+    def like(self, rng: np.random.Generator, aspect: float) -> Picture:
+        """A plate about as wide for its height, give or take a third."""
+        wanted = aspect * HEIGHT * float(np.exp(rng.normal(0, 0.2)))
+        at = int(np.searchsorted(self._widths, wanted, sorter=self._by_width))
+        near = at + int(rng.integers(-200, 200))
+        return self.picture(int(self._by_width[np.clip(near, 0, len(self) - 1)]))
+
+    @staticmethod
+    def build(folder: Path, count: int, seed: int) -> None:
+        """Draw `count` plates of all regions. Skipped where as many are there already."""
+        from training.synthesis.draw import draw_plate
+
+        done = folder / "bank.jsonl"
+        if done.is_file() and len(done.read_text().splitlines()) >= count:
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        rng = np.random.default_rng(seed)
+        rows = []
+        with (folder / "bank.u8").open("wb") as pixels:
+            for _ in range(count):
+                drawn = draw_plate(rng)
+                h, w = drawn.picture.shape[:2]
+                width = max(48, round(w * HEIGHT / h))
+                picture = cv2.resize(drawn.picture, (width, HEIGHT), interpolation=cv2.INTER_AREA)
+                pixels.write(np.ascontiguousarray(picture).tobytes())
+                rows.append({"text": drawn.text, "region": drawn.region, "rows": drawn.rows, "width": width})
+        part = done.with_suffix(".part")
+        part.write_text("\n".join(map(json.dumps, rows)))
+        part.rename(done)

@@ -1,0 +1,1 @@
+"""The plate detector: its network, its data, its training."""

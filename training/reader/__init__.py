@@ -1,0 +1,1 @@
+"""The plate reader: its network, its data, its training."""
