@@ -7,7 +7,7 @@ through (`python -m training.labels.sheets agreed`), source by source.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Final, Literal
 
@@ -58,12 +58,28 @@ def spelled(readings: Iterable[str], grammar: Grammar) -> str:
     return max(sorted(best), key=best.__getitem__)
 
 
+def plate_rows(rows: tuple[str, ...]) -> tuple[str, ...]:
+    """Rows without the name of the place that issued the plate: the rows of letters alone that are
+    no part of a number (five or more of them, or Islamabad's small ICT) beside a row with digits.
+    """
+    if not any(any(char.isdigit() for char in row) for row in rows):
+        return rows
+    return tuple(row for row in rows if not (row.isalpha() and (len(row) > 4 or row == "ICT")))
+
+
 def families(proposal: Proposal) -> tuple[list[Cut], list[Cut]]:
     """The cuts of the lines found, and the cuts of the box that bear on the same number of rows.
 
     The two are independent in where they start and end, which is where most wrong texts differ.
     """
-    lines = [cut for cut in proposal.cuts if cut.name in ("line", "tight", "wide")]
+    lines = [
+        replace(cut, rows=plate_rows(cut.rows))
+        for cut in proposal.cuts
+        if cut.name in ("line", "tight", "wide")
+    ]
+    # One cut may have misread a small name that the others left out.
+    fewest = min((len(cut.rows) for cut in lines), default=1)
+    lines = [cut for cut in lines if len(cut.rows) == fewest]
     rows = len(lines[0].rows) if lines else 1
     names = ("box", "roomy", "inner") if rows == 1 else ("halves", "halves+")
     boxes = [cut for cut in proposal.cuts if cut.name in names] if rows < 3 else []

@@ -5,7 +5,7 @@ candidates, and edits of it. Together with the pictures and `propose.py` that gi
 itself it gives none, so the texts of real vehicles stay out of the repository.
 
     "0 ~3f"             the first candidate
-    "2 =3D -5 +0A ~91"  the third; its character 3 (from 0) is D, 5 goes, A comes in front
+    "2 =3:D -5 +0:A ~91" the third; its character 3 (from 0) is D, 5 goes, A comes in front
     "unreadable"        nobody could tell
     "wrong box"         the box holds no plate, or not the whole of one
 
@@ -31,8 +31,8 @@ NO_TEXT: Final = frozenset({UNREADABLE, WRONG_BOX})
 MOST_EDITS: Final = 4
 """More would write out the text rather than correct it."""
 
-_FORM: Final = re.compile(r"(\d+)((?: (?:=\d+\S|-\d+|\+\d+\S))*) ~([0-9a-f]{2})")
-_EDIT: Final = re.compile(r"([=+-])(\d+)(\S?)")
+_FORM: Final = re.compile(r"(\d+)((?: (?:[=+]\d+:\S|-\d+))*) ~([0-9a-f]{2})")
+_EDIT: Final = re.compile(r"([=+-])(\d+):?(\S?)")
 
 
 class ChoiceError(ValueError):
@@ -92,13 +92,13 @@ def _edits(source: str, target: str) -> list[str]:
         if i and j and rows[i - 1][j - 1] + (source[i - 1] != target[j - 1]) == cost:
             i, j = i - 1, j - 1
             if source[i] != target[j]:
-                edits.append(f"={i}{target[j]}")
+                edits.append(f"={i}:{target[j]}")
         elif i and rows[i - 1][j] + 1 == cost:
             i -= 1
             edits.append(f"-{i}")
         else:
             j -= 1
-            edits.append(f"+{i}{target[j]}")
+            edits.append(f"+{i}:{target[j]}")
     return edits[::-1]
 
 
