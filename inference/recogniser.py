@@ -1,4 +1,4 @@
-"""Text recognition: PP-OCRv6 small, a CTC reader of 18,708 characters, folded to 36."""
+"""Text recognition: PP-OCRv6 small, a CTC reader of 18,708 characters, folded to 67."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class LineReader:
 def fold(
     probabilities: NDArray[np.float32], classes: NDArray[np.intp], columns: NDArray[np.intp]
 ) -> Emissions:
-    """Add up the reader's classes [steps, classes] by plate character: [steps, 37].
+    """Add up the reader's classes [steps, classes] by plate character: [steps, 68].
 
     Whatever is no plate character (a space, a hyphen, a dot, an emblem read as a sign) becomes
     blank: it separates characters and is none itself.

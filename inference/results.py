@@ -18,8 +18,8 @@ Picture = NDArray[np.uint8]
 """BGR, shape [height, width, 3]."""
 
 Emissions = NDArray[np.float32]
-"""One line as a reader saw it: shape [steps, 37], rows sum to 1. Column 0 is the CTC blank (with
-every mark that is not a plate character folded in), columns 1–36 are `ALPHABET`."""
+"""One plate as a reader saw it: shape [steps, 68], rows sum to 1. Column 0 is the CTC blank (with
+every mark that is not a plate character folded in), columns 1–67 are `ALPHABET`."""
 
 Point = tuple[float, float]
 Quad = tuple[Point, Point, Point, Point]
@@ -31,7 +31,11 @@ Corners = NDArray[np.float32]
 Box = tuple[int, int, int, int]
 """x1, y1, x2, y2 in whole pixels, x2 and y2 exclusive."""
 
-ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+LATIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
+"""The first character of a Chinese plate: the short names of the 31 provinces (GA 36-2018)."""
+
+ALPHABET = LATIN + PROVINCES
 
 
 @dataclass(frozen=True, slots=True)

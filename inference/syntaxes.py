@@ -10,17 +10,17 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from itertools import product
 from pathlib import Path
 from typing import Final
 
-from inference.results import ALPHABET
+from inference.results import ALPHABET, LATIN, PROVINCES
 
-LETTERS: Final = frozenset(ALPHABET[:26])
-DIGITS: Final = frozenset(ALPHABET[26:])
+LETTERS: Final = frozenset(LATIN[:26])
+DIGITS: Final = frozenset(LATIN[26:])
 MIN_LENGTH: Final = 2
 MAX_LENGTH: Final = 12
 
@@ -30,14 +30,25 @@ Pattern = tuple[frozenset[str], ...]
 # A named place is taken as this many times likelier than before ("soft").
 SOFT_FACTOR: Final = 30.0
 
+REGION_WEIGHT: Final = 1.0
+"""Power to which the reader's own probabilities of the regions are raised before they count: under
+1 where head and text, which come from the same pixels, err together."""
+REGION_FLOOR: Final = 0.005
+"""Probability the reader's region head is never trusted below: a new design of plate exists before
+it was trained on."""
+
 # Before anything is read: the share of plates that fit no syntax listed. Free texts of other
 # lengths are next to unknown: authorities allow at most eight characters.
 FREE_SHARE: Final = 0.02
 FREE_LENGTHS: Final = range(4, 9)
 _ODD_LENGTH_SHARE: Final = 0.0005
+# A province stands on Chinese plates only: in a text that fits none it is nearly always misread.
+_STRAY_PROVINCE: Final = 0.001
+
+_MOST_MATCHES: Final = 2048
 
 _CODE = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
-_TOKEN = re.compile(r"(\[[A-Z0-9-]+\]|[L9X])(?:\{(\d+)(?:,(\d+))?\})?")
+_TOKEN = re.compile(r"(\[[A-Z0-9-]+\]|[L9XP])(?:\{(\d+)(?:,(\d+))?\})?")
 
 
 class SyntaxFileError(ValueError):
@@ -92,6 +103,8 @@ def _allowed(token: str, letters: frozenset[str]) -> frozenset[str]:
         return DIGITS
     if token == "X":  # noqa: S105
         return letters | DIGITS
+    if token == "P":  # noqa: S105
+        return frozenset(PROVINCES)
     allowed = {char for char in ALPHABET if re.fullmatch(token, char)}
     return frozenset(allowed)
 
@@ -160,14 +173,19 @@ class Fit:
     probability were every character equally likely): above 0, more like a plate than chance.
     `odds`: natural log of (the same probability) over (its probability as other writing in the
     street, see `log_street`): above 0, more like a plate than like a word or a number.
-    `region`: see `Grammar.region`. `allowed`: per position what any fitting syntax allows; empty
-    where none fits.
+    `shares`: weight of each place whose syntax fits. `allowed`: per position what any fitting
+    syntax allows; empty where none fits.
     """
 
     bonus: float
     odds: float
-    region: str | None
+    shares: Mapping[str, float]
     allowed: tuple[frozenset[str], ...]
+
+    @property
+    def region(self) -> str | None:
+        """The place the text is from; None where several are about as likely, or none fits."""
+        return best_region(self.shares)
 
     @property
     def in_syntax(self) -> bool:
@@ -182,7 +200,30 @@ def log_street(text: str) -> float:
         return math.log(0.6) - len(text) * math.log(len(LETTERS))
     if characters <= DIGITS:
         return math.log(0.35) - len(text) * math.log(len(DIGITS))
-    return math.log(0.05) - len(text) * math.log(len(ALPHABET))
+    return math.log(0.05) - len(text) * math.log(len(LATIN))
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What a picture says of the place before its text is read: the factor of each code named, and
+    that of all others. Made by `Grammar.prior`, which keeps the sum over all places as it was."""
+
+    factors: Mapping[str, float]
+    other: float
+
+    def of(self, code: str) -> float:
+        return self.factors.get(code, self.other)
+
+
+EVEN: Final = Prior({}, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """What a set of patterns has in common: weight by code, and per position what they allow."""
+
+    weights: Mapping[str, float]
+    allowed: tuple[frozenset[str], ...]
 
 
 class Grammar:
@@ -199,7 +240,6 @@ class Grammar:
         expected = book.codes(regions)
         self._patterns: list[Pattern] = []
         self._codes: list[str] = []
-        self._log_weights: list[float] = []
         shares: list[float] = []
         for syntax in book.syntaxes:
             if strict and expected and syntax.code not in expected:
@@ -210,9 +250,14 @@ class Grammar:
                 self._codes.append(syntax.code)
                 shares.append(share / len(syntax.patterns))
         total = sum(shares)
-        for pattern, share in zip(self._patterns, shares, strict=True):
-            chance = sum(math.log(len(ALPHABET) / len(allowed)) for allowed in pattern)
-            self._log_weights.append(math.log((1 - FREE_SHARE) * share / total) + chance)
+        self._shares: dict[str, float] = {}
+        self._weights: list[float] = []
+        for code, pattern, share in zip(self._codes, self._patterns, shares, strict=True):
+            self._shares[code] = self._shares.get(code, 0.0) + share / total
+            chance = math.prod(len(LATIN) / len(allowed) for allowed in pattern)
+            self._weights.append((1 - FREE_SHARE) * share / total * chance)
+        self._matches: dict[int, _Match] = {}
+        self._unions: dict[frozenset[str], frozenset[str]] = {}  # equal ones are kept once
 
     @property
     def every(self) -> int:
@@ -241,48 +286,75 @@ class Grammar:
             return 0
         return alive & self._by_position[position][char]
 
-    def fitting(self, text: str) -> list[int]:
-        """Numbers of the patterns the whole text fits."""
+    def fitting(self, text: str) -> int:
+        """The set of patterns the whole text fits."""
         alive = self._by_length.get(len(text), 0)
         for position, char in enumerate(text):
-            alive = self.follow(alive, position, char)
-        numbers = []
-        while alive:
-            lowest = alive & -alive
-            numbers.append(lowest.bit_length() - 1)
-            alive ^= lowest
-        return numbers
+            if not alive:
+                return 0
+            alive &= self._by_position[position][char]
+        return alive
 
-    def fit(self, text: str) -> Fit:
-        fitting = self.fitting(text)
-        log_free = math.log(FREE_SHARE if len(text) in FREE_LENGTHS else _ODD_LENGTH_SHARE)
-        top = max([log_free, *(self._log_weights[number] for number in fitting)])
-        shares: dict[str, float] = {}
-        for number in fitting:
+    def prior(self, regions: Mapping[str, float]) -> Prior:
+        """A reader's probabilities by region code → factors for the places of this grammar. Codes
+        without a syntax here (an unlisted country, or one that `strict` left out) say nothing."""
+        named = {code: p for code, p in regions.items() if code in self._shares}
+        if not named:
+            return EVEN
+        factors = {
+            code: ((p + REGION_FLOOR) / REGION_FLOOR) ** REGION_WEIGHT for code, p in named.items()
+        }
+        mean = 1.0 + sum(self._shares[code] * (factor - 1.0) for code, factor in factors.items())
+        return Prior({code: factor / mean for code, factor in factors.items()}, 1.0 / mean)
+
+    def fit(self, text: str, prior: Prior = EVEN) -> Fit:
+        """How a text of `ALPHABET` sits in this grammar."""
+        match = self._match(self.fitting(text), len(text))
+        free = FREE_SHARE if len(text) in FREE_LENGTHS else _ODD_LENGTH_SHARE
+        if not match.weights and text and not text.isascii():
+            free *= _STRAY_PROVINCE
+        shares = {code: weight * prior.of(code) for code, weight in match.weights.items()}
+        bonus = math.log(sum(shares.values()) + free)
+        odds = bonus - len(text) * math.log(len(LATIN)) - log_street(text)
+        return Fit(bonus=bonus, odds=odds, shares=shares, allowed=match.allowed)
+
+    def _match(self, fitting: int, length: int) -> _Match:
+        """Kept for each set of patterns: texts are countless, sets some thousands."""
+        known = self._matches.get(fitting)
+        if known is not None:
+            return known
+        numbers = [n for n in range(fitting.bit_length()) if fitting >> n & 1]
+        weights: dict[str, float] = {}
+        for number in numbers:
             code = self._codes[number]
-            shares[code] = shares.get(code, 0.0) + math.exp(self._log_weights[number] - top)
-        bonus = top + math.log(sum(shares.values()) + math.exp(log_free - top))
-        allowed = tuple(
-            frozenset().union(*(self._patterns[number][position] for number in fitting))
-            for position in range(len(text) if fitting else 0)
-        )
-        odds = bonus - len(text) * math.log(len(ALPHABET)) - log_street(text)
-        return Fit(bonus=bonus, odds=odds, region=self.region(shares), allowed=allowed)
+            weights[code] = weights.get(code, 0.0) + self._weights[number]
+        unions = [
+            frozenset().union(*(self._patterns[number][position] for number in numbers))
+            for position in range(length if numbers else 0)
+        ]
+        allowed = tuple(self._unions.setdefault(union, union) for union in unions)
+        if len(self._matches) == _MOST_MATCHES:
+            self._matches.clear()
+        match = self._matches[fitting] = _Match(weights, allowed)
+        return match
 
-    @staticmethod
-    def region(shares: dict[str, float], *, least: float = 0.8) -> str | None:
-        """The place that holds at least this share of the probability, the state before the
-        country; None where the text could as well come from elsewhere."""
+
+def best_region(
+    shares: Mapping[str, float], *, least: float = 0.8, total: float | None = None
+) -> str | None:
+    """The place that holds at least this share of the probability (of `total`, else of the sum),
+    the state before the country; None where the text could as well come from elsewhere."""
+    if total is None:
         total = sum(shares.values())
-        countries: dict[str, float] = {}
-        for code, share in shares.items():
-            country = code.partition("-")[0]
-            countries[country] = countries.get(country, 0.0) + share
-        for places in (shares, countries):
-            best = max(places, key=places.__getitem__, default=None)
-            if best is not None and places[best] >= least * total:
-                return best
-        return None
+    countries: dict[str, float] = {}
+    for code, share in shares.items():
+        country = code.partition("-")[0]
+        countries[country] = countries.get(country, 0.0) + share
+    for places in (shares, countries):
+        best = max(places, key=places.__getitem__, default=None)
+        if best is not None and places[best] >= least * total:
+            return best
+    return None
 
 
 @lru_cache(maxsize=64)

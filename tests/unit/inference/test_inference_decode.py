@@ -1,13 +1,15 @@
 """Decoding on probability matrices made by hand."""
 
 import math
+from functools import partial
 from itertools import product
 
 import numpy as np
 import pytest
 
-from inference.decode import beam_search, character_scores, decode
-from inference.results import ALPHABET
+from inference import decode as decoding
+from inference.decode import beam_search, character_scores, condense, decode, doubted
+from inference.results import ALPHABET, Emissions
 from inference.syntaxes import grammar_for
 from tests.unit.inference.drawnplates import emissions_of
 
@@ -80,7 +82,7 @@ def test_repeats_without_a_blank_are_one_character() -> None:
 def test_beam_search_sums_all_alignments() -> None:
     """Against the definition of CTC: every path of a short matrix, collapsed and added up."""
     rng = np.random.default_rng(3)
-    matrix = np.zeros((4, 37))
+    matrix = np.zeros((4, 1 + len(ALPHABET)))
     matrix[:, [0, 1, 2]] = rng.dirichlet([1, 1, 1], size=4)
     expected: dict[str, float] = {}
     for path in product((0, 1, 2), repeat=4):
@@ -91,16 +93,85 @@ def test_beam_search_sums_all_alignments() -> None:
             last = column
         p = math.prod(float(matrix[step, column]) for step, column in enumerate(path))
         expected[text] = expected.get(text, 0.0) + p
-    found = beam_search(matrix, None, beam=100)
+    found = beam_search(matrix, WORLD, beam=100)
     assert found.keys() == expected.keys()
     for text, p in expected.items():
-        assert math.exp(found[text]) == pytest.approx(p)
+        assert math.exp(found[text].log_p) == pytest.approx(p)
 
 
-def test_the_search_held_to_a_grammar_finds_only_texts_that_fit() -> None:
+def test_the_search_keeps_texts_that_fit_beside_the_likeliest() -> None:
     grammar = grammar_for(("BR",), strict=True)
-    found = beam_search(emissions_of("A", "B", "C", LETTER_O_SEEN, "1", "2", "3"), grammar)
-    assert list(found) == ["ABC0123"]
+    matrix = emissions_of("A", "B", "C", LETTER_O_SEEN, "1", "2", "3").astype(np.float64)
+    found = beam_search(matrix, grammar, beam=1)
+    assert list(found) == ["ABCO123", "ABC0123"]
+    assert found["ABC0123"].steps == (0, 2, 4, 6, 8, 10, 12)
+
+
+def drawn_emissions(seed: int) -> Emissions:
+    """A clear plate as a network shows it: characters over one to three steps of 80, none quite
+    sure, a little of another character in some."""
+    rng = np.random.default_rng(seed)
+    texts = ["RK708AI", "ABC1230", "AB12CDE", "1A23456", "京A8B012", "7ABC123", "AA1122BB"]
+    matrix = np.zeros((80, 1 + len(ALPHABET)), np.float32)
+    step = int(rng.integers(2, 8))
+    for char in texts[seed % len(texts)]:
+        for _ in range(int(rng.integers(1, 4))):
+            other = int(rng.integers(1, len(ALPHABET)))
+            matrix[step, other] += rng.uniform(0, 0.01)
+            matrix[step, 1 + ALPHABET.index(char)] += rng.uniform(0.96, 0.985)
+            step += 1
+        step += int(rng.integers(1, 4))
+    matrix[:, 0] = 1 - matrix.sum(axis=1)
+    return matrix
+
+
+@pytest.mark.parametrize("regions", [(), ("CZ",), ("US", "BR")])
+@pytest.mark.parametrize("seed", range(14))
+def test_a_clear_plate_needs_no_search(
+    seed: int, regions: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The quick way gives the text, the scores and the candidates that the whole search gives."""
+    grammar = grammar_for(regions)
+    emissions = drawn_emissions(seed)
+    with monkeypatch.context() as patch:
+        patch.setattr(decoding, "beam_search", None)  # it would fail if it were called
+        quick = decode([emissions], grammar)
+    monkeypatch.setattr(decoding, "_clear", lambda *_: None)
+    monkeypatch.setattr(decoding, "beam_search", partial(beam_search, beam=60))
+    searched = decode([emissions], grammar)
+    assert quick is not None
+    assert searched is not None
+    assert (quick.text, quick.region) == (searched.text, searched.region)
+    assert quick.score == pytest.approx(searched.score, abs=0.03)
+    assert quick.chars == pytest.approx(searched.chars, abs=0.01)
+    likely = [other.text for other in searched.candidates if other.score > 0.02]
+    assert set(likely) <= {other.text for other in quick.candidates}
+
+
+def test_condensing_keeps_what_is_said() -> None:
+    matrix = emissions_of("A", "A", {"B": 0.6, "E": 0.35}, "1")
+    smeared = np.repeat(matrix, [3, 3, 3, 3, 1, 3, 3, 3], axis=0)
+    assert condense(smeared).tolist() == [0, 3, 6, 9, 12, 13, 16, 19]
+    found = decode([smeared], WORLD)
+    assert found is not None
+    assert found.text == "AAB1"
+
+
+def test_the_region_head_settles_a_text_of_many_places() -> None:
+    matrix = emissions_of(*"ABC1234")
+    plain = decode([matrix], WORLD)
+    shown = decode([matrix], WORLD, regions={"US-NY": 0.95, "US-PA": 0.04})
+    free = decode([emissions_of(*"LOVE4U2")], WORLD, regions={"US-NY": 0.95})
+    assert plain is not None
+    assert shown is not None
+    assert free is not None
+    assert (plain.region, shown.region, free.region) == (None, "US-NY", "US-NY")
+
+
+def test_a_chinese_plate() -> None:
+    found = decode([emissions_of("粤", "B", "D", "1", "2", "3", LETTER_O_SEEN, "5")], WORLD)
+    assert found is not None
+    assert (found.text, found.region) == ("粤BD12305", "CN")
 
 
 def test_scores_are_kept_apart() -> None:
@@ -141,3 +212,13 @@ def test_several_readings_of_a_place_are_weighed_together() -> None:
     assert found.text == "AB12CDE"
     assert found.score < alone.score
     assert found.region == "GB"
+
+
+def test_a_doubted_text_keeps_its_candidates_in_proportion() -> None:
+    found = decode([emissions_of("R", "K", {"7": 0.6, "1": 0.3}, "0", "8", "A", "I")], WORLD)
+    assert found is not None
+    less = doubted(found, 0.1)
+    assert less.score == less.candidates[0].score == 0.1
+    for before, after in zip(found.candidates, less.candidates, strict=True):
+        assert after.score / 0.1 == pytest.approx(before.score / found.score, abs=0.01)
+    assert doubted(found, 0.99) is found

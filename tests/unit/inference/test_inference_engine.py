@@ -19,7 +19,7 @@ from inference.geometry import overlap
 from inference.models import REGISTRY, ModelError, load_session, locate
 from inference.pictures import PictureError, decode_picture
 from inference.recogniser import fold, plate_character
-from inference.results import REASONS, Picture
+from inference.results import ALPHABET, REASONS, Picture
 from inference.syntaxes import SyntaxFileError
 from tests.unit.inference.drawnplates import plate_face, scene_with
 
@@ -207,17 +207,17 @@ def test_nothing_heavy_is_imported() -> None:
 
 @pytest.mark.parametrize(
     ("seen", "character"),
-    [("a", "A"), ("７", "7"), ("É", "E"), ("ł", None), ("l", "I"), ("|", "I"), ("京", None),
-     ("-", None), ("", None), ("ß", "B"), ("o", "O")],
+    [("a", "A"), ("７", "7"), ("É", "E"), ("ł", None), ("l", "I"), ("|", "I"),
+     ("京", "京"), ("囍", None), ("-", None), ("", None), ("ß", "B"), ("o", "O")],
 )  # fmt: skip
 def test_plate_characters(seen: str, character: str | None) -> None:
     assert plate_character(seen) == character
 
 
 def test_folding_adds_classes_of_one_character_and_blanks_the_rest() -> None:
-    probabilities = np.array([[0.1, 0.5, 0.2, 0.2]], np.float32)  # blank, "A", "a", "京"
+    probabilities = np.array([[0.1, 0.5, 0.2, 0.2]], np.float32)  # blank, "A", "a", "囍"
     emissions = fold(probabilities, np.array([1, 2]), np.array([1, 1]))
-    assert emissions.shape == (1, 37)
+    assert emissions.shape == (1, 1 + len(ALPHABET))
     assert emissions[0, 1] == pytest.approx(0.7)
     assert emissions[0, 0] == pytest.approx(0.3)
 

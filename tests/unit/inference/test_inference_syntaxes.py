@@ -2,7 +2,7 @@
 
 import pytest
 
-from inference.results import ALPHABET
+from inference.results import LATIN, PROVINCES
 from inference.syntaxes import (
     MAX_LENGTH,
     MIN_LENGTH,
@@ -64,6 +64,10 @@ def test_each_syntax_is_sound_and_its_examples_fit(syntax: Syntax) -> None:
         ("SK", "BA123CD", True),
         ("IT", "AB123CD", True),
         ("IT", "AI123CD", False),
+        ("CN", "京A12345", True),
+        ("CN", "粤BD12345", True),  # new energy: one more
+        ("CN", "京O12345", False),  # neither I nor O
+        ("CN", "AB12345", False),
     ],
 )
 def test_known_plates(code: str, text: str, fits: bool) -> None:
@@ -78,7 +82,7 @@ def test_expand_multiplies_repeats_out() -> None:
         frozenset("AB"),
         frozenset("XY"),
         frozenset("XY"),
-        frozenset(ALPHABET[26:]),
+        frozenset(LATIN[26:]),
     )
 
 
@@ -101,9 +105,9 @@ def test_a_place_without_syntaxes_gives_no_hint() -> None:
 
 def test_following_a_text_agrees_with_the_syntaxes() -> None:
     grammar = Grammar(["BR"], strict=True)
-    assert len(grammar.fitting("ABC1234")) == 1
-    assert grammar.fitting("ABC12345") == []
-    assert grammar.fitting("1234ABC") == []
+    assert grammar.fitting("ABC1234").bit_count() == 1
+    assert grammar.fitting("ABC12345") == 0
+    assert grammar.fitting("1234ABC") == 0
     assert grammar.follow(grammar.every, 0, "7") == 0
     assert grammar.follow(grammar.every, MAX_LENGTH, "A") == 0
 
@@ -143,3 +147,30 @@ def test_a_hint_raises_the_odds_of_its_own_plates_only() -> None:
     plain, hinted = grammar_for(), grammar_for(("US-MO",))
     assert hinted.fit("AB1C2D").odds > plain.fit("AB1C2D").odds + 1
     assert hinted.fit("AB12CDE").odds < plain.fit("AB12CDE").odds
+
+
+def test_every_province_has_plates_and_only_china_has_provinces() -> None:
+    assert len(set(PROVINCES)) == 31
+    for province in PROVINCES:
+        assert grammar_for().fit(f"{province}AB12C3").region == "CN"
+    assert grammar_for().fit("京1234").bonus < grammar_for().fit("X1234").bonus
+
+
+def test_what_the_picture_says_of_the_place_weighs_on_its_texts() -> None:
+    grammar = grammar_for()
+    shown = grammar.prior({"BR": 0.9, "GR": 0.05, "JP": 0.05})
+    assert grammar.fit("ABC1234").region is None
+    assert grammar.fit("ABC1234", shown).region == "BR"
+    assert grammar.fit("ABC1234", shown).bonus > grammar.fit("ABC1234").bonus
+    assert grammar.fit("1A23456", shown).bonus < grammar.fit("1A23456").bonus
+    assert grammar.fit("QQQQ", shown) == grammar.fit("QQQQ")
+    assert grammar.prior({"JP": 1.0}) is grammar.prior({})
+    strict = grammar_for(("BR",), strict=True)
+    assert strict.prior({"CZ": 1.0}) is strict.prior({})
+
+
+def test_a_prior_only_moves_probability_between_places() -> None:
+    grammar = grammar_for()
+    prior = grammar.prior({"US-MO": 0.6, "US-KS": 0.3})
+    shares = grammar_for()._shares
+    assert sum(share * prior.of(code) for code, share in shares.items()) == pytest.approx(1)
