@@ -14,7 +14,8 @@ from audit.access import Access, stage_batch
 from cameras.models import Capture
 from core.ids import uuid7
 from core.stages import ring
-from plates.consensus import Consensus, Seen, consensus, same_vehicle
+from inference.voting import Consensus, Seen, consensus
+from plates.likeness import same_vehicle
 from plates.models import Passage, PlateRead
 from vault import blind
 from vault.keys import KeyDestroyed

@@ -35,7 +35,8 @@ OURS = {*ROAD, "inference", "runner", "benchmarks", "edge", "training"}
 PURE = [
     "core/platetext.py",
     "core/ids.py",
-    "plates/consensus.py",
+    "inference/voting.py",
+    "plates/likeness.py",
     "enforcement/rights/matching.py",
     "enforcement/rights/calendars.py",
     "enforcement/rights/zones.py",
