@@ -13,22 +13,13 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from training.synthesis import marks
-from training.synthesis.fonts import GLYPH_HEIGHT, Face, Mask, glyph, present
 from training.synthesis.marks import Colour, Picture, colour, one, shade, within
-from training.synthesis.templates import (
-    PROVINCES,
-    Lettering,
-    Piece,
-    Template,
-    choose,
-    compose,
-    pick,
-)
+from training.synthesis.setting import set_row, take_hand
+from training.synthesis.templates import PROVINCES, Lettering, Template, choose, compose, pick
 
-LATIN_STYLES: Final = ("fe", "din", "uk", "narrow", "us")
+LEAST_CONTRAST: Final = 85
 EU_BOLTS: Final = (
     [(0.12, 0.5), (0.88, 0.5)],
     [(0.25, 0.12), (0.75, 0.12)],
@@ -46,22 +37,6 @@ class Drawn:
     text: str
     region: str
     rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Hand:
-    """How the characters of one plate are made."""
-
-    face: Face
-    province: Face | None
-    stretch: float
-    even: float
-    """0: each character as wide as its font has it; 1: all alike."""
-    weight: float
-    """Level at which a blurred stroke ends, 0–1: below .5 thicker, above thinner."""
-    gap: float
-    space: float
-    alike: str
 
 
 def draw_plate(rng: np.random.Generator, region: str | None = None) -> Drawn:
@@ -95,13 +70,16 @@ def paint(rng: np.random.Generator, template: Template, lettering: Lettering) ->
         if rng.random() < line.get("chance", 1.0):
             _line(rng, picture, line, (left, width - right), ink)
     _border(rng, picture, scheme, look, ink)
-    hand = _hand(rng, look)
+    if "trims" in look:
+        marks.trims(rng, picture, look["trims"])
+    ink = _readable(picture, ink)
+    hand = take_hand(rng, look)
     pad = height * within(rng, look.get("pad", (0.08, 0.16)))
     spans = look["spans"]
     for row, span in zip(lettering.rows, spans, strict=True):
         shift = float(rng.normal(0, 0.008))
         top, bottom = height * (span[0] + shift), height * (span[1] + shift)
-        _row(rng, picture, row, (left + pad, top, width - right - pad, bottom), hand, ink, look)
+        set_row(rng, picture, row, (left + pad, top, width - right - pad, bottom), hand, ink, look)
     _extras(rng, picture, look)
     return picture
 
@@ -117,6 +95,15 @@ def _ground(rng: np.random.Generator, height: int, width: int, name: str) -> Pic
     light = rng.uniform(0.9, 1.06, (2, 2)).astype(np.float32)
     field = cv2.resize(light, (width, height), interpolation=cv2.INTER_LINEAR)[:, :, None]
     return np.clip(tone.astype(np.float32) * field, 0, 255).astype(np.uint8)
+
+
+def _readable(picture: Picture, ink: Colour) -> Colour:
+    """The ink, or black or white where graphics left it no contrast in the middle of the plate."""
+    height, width = picture.shape[:2]
+    ground = picture[height // 3 : height * 3 // 4, width // 8 : width * 7 // 8].mean((0, 1))
+    if np.abs(ground - np.array(ink)).max() > LEAST_CONTRAST:
+        return ink
+    return (20, 20, 20) if ground.mean() > 115 else (240, 240, 240)
 
 
 def _art(rng: np.random.Generator, picture: Picture, look: Any) -> None:
@@ -192,177 +179,6 @@ def _border(
         cv2.rectangle(
             picture, (at, at), (width - 1 - at, height - 1 - at), tone, thick, cv2.LINE_AA
         )
-
-
-def _hand(rng: np.random.Generator, look: Any) -> _Hand:
-    style = str(one(rng, look["fonts"]))
-    if rng.random() < 0.08:
-        style = str(one(rng, LATIN_STYLES))
-    alike = look.get("alike", "")
-    return _Hand(
-        face=one(rng, present(style)),
-        province=one(rng, present("cjk")) if look.get("provinces") else None,
-        stretch=within(rng, look.get("stretch", (0.8, 1.15))),
-        even=float(rng.uniform(0, 0.7)),
-        weight=float(np.clip(rng.normal(0.5, 0.12), 0.22, 0.8)),
-        gap=within(rng, look.get("gap", (0.06, 0.16))),
-        space=within(rng, look.get("space", (0.15, 0.4))),
-        alike=alike if rng.random() < 0.85 else "",
-    )
-
-
-def _masks(rng: np.random.Generator, hand: _Hand, text: str) -> list[tuple[Mask, float]]:
-    """Each character's mask and its width as a share of its height."""
-    found = []
-    for char in text:
-        face = hand.province if hand.province is not None and char in PROVINCES else hand.face
-        if hand.alike and char in hand.alike:
-            char = hand.alike[hand.alike.index(char) // 2 * 2]
-        mask = glyph(face, char)
-        share = mask.shape[1] / GLYPH_HEIGHT
-        if char not in "I1" and char not in PROVINCES:
-            share = share * (1 - hand.even) + 0.52 * hand.even
-        found.append((mask, share * hand.stretch))
-    return found
-
-
-@dataclass(slots=True)
-class _Box:
-    """Something in a row: where it starts and ends, as shares of the row's height."""
-
-    wide: float
-    gap: float
-    piece: Piece
-    glyphs: list[tuple[Mask, float]]
-
-
-def _boxes(rng: np.random.Generator, row: tuple[Piece, ...], hand: _Hand, look: Any) -> list[_Box]:
-    boxes: list[_Box] = []
-    for piece in row:
-        if piece.mark in ("text", "small"):
-            size = 1.0 if piece.mark == "text" else look.get("small", 0.72)
-            for mask, wide in _masks(rng, hand, piece.text):
-                boxes.append(_Box(wide * size, hand.gap, piece, [(mask, wide)]))
-        elif piece.mark == "stack":
-            glyphs = _masks(rng, hand, piece.text)
-            wide = max(share for _, share in glyphs) * 0.55
-            boxes.append(_Box(wide, hand.gap, piece, glyphs))
-        elif piece.mark == "emblem":
-            size = look.get("emblem", {}).get("size", (0.3, 0.5))
-            boxes.append(_Box(within(rng, size), hand.gap, piece, []))
-        elif piece.mark in ("space", "half"):
-            boxes.append(_Box(hand.space * (1.0 if piece.mark == "space" else 0.5), 0.0, piece, []))
-        else:
-            boxes.append(_Box(float(rng.uniform(0.1, 0.22)), hand.gap, piece, []))
-    return boxes
-
-
-def _row(
-    rng: np.random.Generator,
-    picture: Picture,
-    row: tuple[Piece, ...],
-    room: tuple[float, float, float, float],
-    hand: _Hand,
-    ink: Colour,
-    look: Any,
-) -> None:
-    """Set one row of characters into its room (x1, y1, x2, y2)."""
-    x1, y1, x2, y2 = room
-    high = y2 - y1
-    boxes = _boxes(rng, row, hand, look)
-    natural = sum(box.wide + box.gap for box in boxes) - boxes[-1].gap
-    fill = within(rng, look.get("fill", (0.85, 1.0)))
-    # Too long: condense, as makers do. Too short: space out a little, then centre.
-    across = min(1.0, (x2 - x1) / (natural * high))
-    spread = max(0.0, (x2 - x1) * fill - natural * high) / max(1, len(boxes) - 1)
-    spread = min(spread, look.get("spread", 0.12) * high)
-    length = natural * high * across + spread * (len(boxes) - 1)
-    slack = (x2 - x1 - length) / 2
-    x = x1 + slack * (1 + float(np.clip(rng.normal(0, 0.12), -0.8, 0.8)))
-    base = np.zeros((round(high) + 8, round(x2 - x1) + 16), np.uint8)
-    left, top = round(x1) - 8, round(y1) - 4
-    for box in boxes:
-        wide = box.wide * high * across
-        _set(rng, picture, base, box, (x - left, y1 - top, wide, high), (left, top), ink, look)
-        x += wide + box.gap * high * across + spread
-    ready = _stroke(rng, base, high, hand.weight)
-    strength = 1.0 if rng.random() < 0.8 else float(rng.uniform(0.6, 1.0))
-    _emboss(rng, picture, ready, left, top)
-    marks.stamp(picture, ready, left, top, ink, strength)
-
-
-def _set(
-    rng: np.random.Generator,
-    picture: Picture,
-    base: Mask,
-    box: _Box,
-    at: tuple[float, float, float, float],
-    corner: tuple[int, int],
-    ink: Colour,
-    look: Any,
-) -> None:
-    """Put one box into the row's mask; emblems straight onto the picture."""
-    x, y, wide, high = at
-    mark = box.piece.mark
-    if mark == "text":
-        _put(base, box.glyphs[0][0], x, y + float(rng.normal(0, 0.008)) * high, wide, high)
-    elif mark == "small":
-        small = look.get("small", 0.72) * high
-        _put(base, box.glyphs[0][0], x, y + look.get("small_y", 0.0) * high, wide, small)
-    elif mark == "stack":
-        each = high / len(box.glyphs)
-        for number, (mask, _) in enumerate(box.glyphs):
-            _put(base, mask, x, y + number * each, wide, each * 0.88)
-    elif mark == "hyphen":
-        thick = max(2, round(high * rng.uniform(0.09, 0.14)))
-        middle = y + high * rng.uniform(0.46, 0.54)
-        cv2.rectangle(
-            base,
-            (round(x), round(middle - thick / 2)),
-            (round(x + wide), round(middle + thick / 2)),
-            255,
-            -1,
-        )
-    elif mark == "dot":
-        level = look.get("dot", 0.5)
-        marks_radius = high * rng.uniform(0.05, 0.085)
-        centre = (round((x + wide / 2) * 16), round((y + high * level) * 16))
-        cv2.circle(base, centre, round(marks_radius * 16), 255, -1, cv2.LINE_AA, 4)
-    elif mark == "emblem":
-        about = look.get("emblem", {})
-        if rng.random() < about.get("chance", 0.9):
-            middle = (x + corner[0] + wide / 2, y + corner[1] + high * about.get("y", 0.5))
-            marks.emblem(rng, picture, middle[0], middle[1], wide / 2, about)
-
-
-def _put(base: Mask, mask: Mask, x: float, y: float, wide: float, high: float) -> None:
-    """Resize a glyph to its place in the row's mask."""
-    size = (max(2, round(wide)), max(2, round(high)))
-    small = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA), np.uint8)
-    left, top = max(0, round(x)), max(0, round(y))
-    part = base[top : top + size[1], left : left + size[0]]
-    np.maximum(part, small[: part.shape[0], : part.shape[1]], out=part)
-
-
-def _stroke(rng: np.random.Generator, mask: Mask, high: float, weight: float) -> Mask:
-    """Thicken or thin every stroke: blur, then cut at another level."""
-    soft = cv2.GaussianBlur(mask, (0, 0), max(0.6, high * 0.018))
-    level, slope = weight * 255, float(rng.uniform(2.5, 4.0))
-    table = np.clip((np.arange(256) - level) * slope + 128, 0, 255).astype(np.uint8)
-    return np.asarray(cv2.LUT(soft, table), np.uint8)
-
-
-def _emboss(rng: np.random.Generator, picture: Picture, mask: Mask, x: int, y: int) -> None:
-    """Struck characters catch light on one side and throw shade on the other."""
-    if rng.random() < 0.45:
-        return
-    reach = int(rng.integers(1, 3))
-    down = 1 if rng.random() < 0.8 else -1
-    strength = float(rng.uniform(0.1, 0.5))
-    for step, tone in ((down, (30, 30, 30)), (-down, (250, 250, 250))):
-        move = np.array([[1, 0, reach * step], [0, 1, reach * step]], np.float32)
-        moved = cv2.warpAffine(mask, move, (mask.shape[1], mask.shape[0]), flags=cv2.INTER_NEAREST)
-        marks.stamp(picture, np.asarray(moved, np.uint8), x, y, tone, strength)
 
 
 def _extras(rng: np.random.Generator, picture: Picture, look: Any) -> None:

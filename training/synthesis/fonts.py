@@ -65,7 +65,8 @@ def _faces(source: str, licence: str, rows: str) -> tuple[Face, ...]:
 
 # Styles: fe = anti-forgery letters of Germany and others; din = even, technical; uk = broad and
 # bold; narrow = high and thin; us = rounded dies of North America; cn = Latin on Chinese plates;
-# cjk = provinces; sans, serif, script, arabic = texts that are not the plate's number.
+# cjk = provinces; slab = with feet; odd, wide = owners' choice;
+# sans, serif, script, arabic = texts that are not the plate's number.
 FACES: Final = (
     *_faces(
         "data",
@@ -158,7 +159,15 @@ FACES: Final = (
         lobster 400 script
         pacifico 400 script
         playfair-display 700 serif
-        roboto-slab 700 serif
+        roboto-slab 600 slab
+        roboto-slab 700 serif,slab
+        arvo 700 slab
+        barlow 500 cn,din
+        overpass 500 cn,din
+        barlow-semi-condensed 500 cn,us
+        saira-condensed 500 us,din
+        dosis 500 us
+        share-tech 400 us,din,cn
         noto-sans-arabic 700 arabic
         """,
     ),

@@ -72,7 +72,7 @@ def within(rng: np.random.Generator, span: Any) -> float:
 
 
 def stamp(picture: Picture, mask: Mask, x: int, y: int, ink: Colour, strength: float = 1.0) -> None:
-    """Blend `ink` in through a mask whose top left corner comes to (x, y); what sticks out is cut."""
+    """Blend `ink` in through a mask whose top left corner comes to (x, y); cut at the edges."""
     height, width = picture.shape[:2]
     left, top = max(0, -x), max(0, -y)
     mask = mask[top : max(top, height - y), left : max(left, width - x)]
@@ -162,6 +162,26 @@ def emblem(
         points = [(-r, -r), (r, -r), (r * 0.9, r * 0.3), (0, r * 1.1), (-r * 0.9, r * 0.3)]
         cv2.fillPoly(picture, [_corners(points, x, y)], tone, cv2.LINE_AA)
         disc(picture, x, y - r * 0.2, r * 0.45, shade(rng, colour(one(rng, STICKER_COLOURS)), 30))
+    elif kind == "seals":
+        for step in (-1, 1):
+            disc(picture, x, y + step * radius * 1.15, radius, tone)
+            disc(
+                picture, x, y + step * radius * 1.15, radius * 0.55, shade(rng, (150, 150, 150), 40)
+            )
+    elif kind == "orange":
+        disc(picture, x - radius * 0.3, y, radius * 0.62, tone)
+        disc(picture, x + radius * 0.35, y + radius * 0.15, radius * 0.6, shade(rng, tone, 25))
+        blob(rng, picture, x, y - radius * 0.7, radius * 0.4, shade(rng, colour("#4a9a40")))
+    elif kind == "heart":
+        for step in (-0.45, 0.45):
+            disc(picture, x + radius * step, y - radius * 0.3, radius * 0.55, tone)
+        wing = [(-0.95 * radius, 0.0), (0.95 * radius, 0.0), (0.0, radius)]
+        cv2.fillPoly(picture, [_corners(wing, x, y)], tone, cv2.LINE_AA)
+    elif kind == "star":
+        turns = np.arange(10) * np.pi / 5 - np.pi / 2
+        reach = np.where(np.arange(10) % 2, 0.4, 1.0) * radius
+        points = list(zip(reach * np.cos(turns), reach * np.sin(turns), strict=True))
+        cv2.fillPoly(picture, [_corners(points, x, y)], tone, cv2.LINE_AA)
     else:
         blob(rng, picture, x, y, radius, tone)
 
@@ -179,6 +199,15 @@ def blob(
     reach = radius * rng.uniform(0.45, 1.15, count)
     points = list(zip(reach * np.cos(turns), reach * np.sin(turns), strict=True))
     cv2.fillPoly(picture, [_corners(points, x, y)], tone, cv2.LINE_AA)
+
+
+def trims(rng: np.random.Generator, picture: Picture, look: Look) -> None:
+    """Stripes along the upper and the lower edge."""
+    height, width = picture.shape[:2]
+    tone = shade(rng, colour(one(rng, look["colours"])))
+    for share in (0.04, 0.08, 0.92, 0.96):
+        y = round(height * share)
+        cv2.line(picture, (0, y), (width, y), tone, max(1, height // 60))
 
 
 def sticker(rng: np.random.Generator, picture: Picture, corner: str) -> None:

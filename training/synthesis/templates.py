@@ -3,9 +3,10 @@
 Pure: no fonts and no pictures. A template's formats are patterns of inference/syntaxes.json (L, 9,
 X, [..], {m,n}) with marks between them that are drawn and never part of the text:
 
-    space, ~ (half a space), - (hyphen), . (dot), * (emblem or seal), | (next line),
+    space, ~ (half a space), - (hyphen), . (dot), * (emblem or seal), ! (a line across the row),
+    | (next row),
     <LL> (set small, one above the other), (99) (set smaller, above the line's foot),
-    P (a province of China), V (a free, "vanity" text)
+    P (a province of China), V (a free, "vanity" text), W (a short word)
 """
 
 from __future__ import annotations
@@ -26,16 +27,18 @@ PROVINCES: Final = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋
 # Drawn oftener than the rest: what readers mix up.
 LOOK_ALIKES: Final = "O0QDI1B8S5Z2G6VWMN"
 LOOK_ALIKE_WEIGHT: Final = 1.8
+FREE_FORMATS: Final = ("V", "V", "V", "V", "W W", "W*W", "W 9{1,3}", "9{1,2} W", "L W", "W~L")
 
-Mark = Literal["text", "stack", "small", "space", "half", "hyphen", "dot", "emblem"]
+Mark = Literal["text", "stack", "small", "space", "half", "hyphen", "dot", "emblem", "bar"]
 _MARKS: Final[Mapping[str, Mark]] = {
     " ": "space",
     "~": "half",
     "-": "hyphen",
     ".": "dot",
     "*": "emblem",
+    "!": "bar",
 }
-_TOKEN = re.compile(r"(\[[A-Z0-9-]+\]|[L9XPV])(?:\{(\d+)(?:,(\d+))?\})?|(.)")
+_TOKEN = re.compile(r"(\[[A-Z0-9-]+\]|[L9XPVW])(?:\{(\d+)(?:,(\d+))?\})?|(.)")
 
 
 class TemplateError(ValueError):
@@ -127,7 +130,12 @@ def _inherit(row: dict[str, Any], styles: Mapping[str, dict[str, Any]]) -> dict[
     if row["like"] not in styles:
         raise TemplateError(f"No style {row['like']!r}.")
     look = _inherit(styles[row["like"]], styles)
-    look.update({key: value for key, value in row.items() if key != "like"})
+    places = look.get("places", {})
+    for key, value in row.items():
+        if key in places:
+            look["lines"] = [*look.get("lines", ()), {**places[key], **value}]
+        elif key != "like":
+            look[key] = value
     return look
 
 
@@ -135,7 +143,7 @@ def choose(rng: np.random.Generator, region: str | None = None) -> Template:
     """A template: the place by its share, then one of its designs by weight."""
     catalogue = load_catalogue()
     found = catalogue.of(region) if region else catalogue.templates
-    total = {code: 0.0 for code in catalogue.regions}
+    total = dict.fromkeys(catalogue.regions, 0.0)
     for template in found:
         total[template.code] += template.weight
     weights = [
@@ -154,6 +162,8 @@ def pick(rng: np.random.Generator, weights: Sequence[float]) -> int:
 def compose(rng: np.random.Generator, template: Template) -> Lettering:
     """A random text for a template, in pieces. Raises TemplateError for a format of no meaning."""
     form = template.formats[int(rng.integers(len(template.formats)))]
+    if rng.random() < template.look.get("free", 0.0):
+        form = FREE_FORMATS[int(rng.integers(len(FREE_FORMATS)))]
     rows: list[list[Piece]] = [[]]
     setting: Mark = "text"
     text = ""
@@ -183,7 +193,7 @@ def compose(rng: np.random.Generator, template: Template) -> Lettering:
         else:
             raise TemplateError(f"Format {form!r}: {mark!r} means nothing.")
     flush()
-    return Lettering(tuple(tuple(row) for row in rows), free="V" in form)
+    return Lettering(tuple(tuple(row) for row in rows), free="V" in form or "W" in form)
 
 
 def _character(rng: np.random.Generator, kind: str, letters: str) -> str:
@@ -191,6 +201,9 @@ def _character(rng: np.random.Generator, kind: str, letters: str) -> str:
         return PROVINCES[int(rng.integers(len(PROVINCES)))]
     if kind == "V":
         return free_text(rng)
+    if kind == "W":
+        words = [text for text in load_catalogue().free_texts if len(text) <= 4]
+        return words[int(rng.integers(len(words)))]
     choices = _choices(kind, letters)
     return choices[pick(rng, [LOOK_ALIKE_WEIGHT if c in LOOK_ALIKES else 1.0 for c in choices])]
 
