@@ -1,0 +1,98 @@
+"""The results as tables for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.peers.protocol import STAGES
+from benchmarks.tables import number, percent, table
+
+
+def accuracy(result: dict[str, Any]) -> str:
+    """Every table of `./run bench accuracy` for which the result has figures."""
+    parts = []
+    if "systems" in result:
+        parts += _systems(result["systems"], result["pictures"])
+    if "romania" in result:
+        rows = [
+            [name, percent(one["ap50"]), percent(one["recall"])]
+            for name, one in result["romania"].items()
+        ]
+        parts.append(table("Held clips of romania", ["", "AP50", "recall at IoU 0.4"], rows))
+    if "platefree" in result:
+        rows = [
+            [
+                name,
+                str(one["pictures"]),
+                str(one["with_false_read"]),
+                percent(one["with_false_read"] / one["pictures"] if one["pictures"] else None),
+                str(one["reads"]),
+                str(one["reads_at_0.9"]),
+            ]
+            for name, one in result["platefree"].items()
+        ]
+        header = ["", "pictures", "with a false read", "share", "false reads", "of score ≥ 0.9"]
+        parts.append(table("Pictures with every plate painted out", header, rows))
+    for key, title in (("china", "Chinese crops, held fifth"), ("drawn", "Drawn Chinese crops")):
+        if key in result:
+            parts += _crops(result[key], title)
+    return "\n".join(parts)
+
+
+def _systems(systems: dict[str, Any], pictures: int) -> list[str]:
+    parts = []
+    header = ["", "exact", "folded", "recall", "AP50", "extra/picture"]
+    regions = next(iter(systems.values()))["regions"]
+    for region, first in regions.items():
+        rows = []
+        for name, one in systems.items():
+            mine = one["regions"][region]
+            rows.append(
+                [
+                    name,
+                    *(percent(mine[key]) for key in ("exact", "folded", "recall", "ap50")),
+                    number(mine["extra_per_picture"], 2),
+                ]
+            )
+        parts.append(table(f"{region.upper()}, {first['pictures']} pictures", header, rows))
+    rows = [
+        [
+            name,
+            *(number(one["ms"][stage]) for stage in STAGES),
+            *(number(one["ms"][key]) for key in ("all_p50", "all_p95", "cpu_p50")),
+            number(one["peak_mb"], 0),
+        ]
+        for name, one in systems.items()
+    ]
+    header = ["", *STAGES, "all", "p95", "CPU", "peak MB"]
+    parts.append(table(f"Median ms by stage, one thread, {pictures} pictures", header, rows))
+    classes = next(iter(systems.values()))["heights"]
+    header = ["", *(f"{name} ({one['plates']})" for name, one in classes.items())]
+    rows = [
+        [name, *(percent(height["exact"]) for height in one["heights"].values())]
+        for name, one in systems.items()
+    ]
+    parts.append(table("Exact by height of the plate in pixels (plates)", header, rows))
+    floors = [one["score"] for one in next(iter(systems.values()))["calibration"]["above"]]
+    header = ["", *(f"≥ {floor:g}" for floor in floors)]
+    rows = [
+        [name, *(f"{percent(a['right'])} of {a['count']}" for a in one["calibration"]["above"])]
+        for name, one in systems.items()
+    ]
+    parts.append(table("Right, of readings with at least this score", header, rows))
+    return parts
+
+
+def _crops(systems: dict[str, Any], title: str) -> list[str]:
+    count = next(iter(systems.values()))["crops"]
+    rows = [
+        [name, percent(one["exact"]), percent(one["exact_without_province"])]
+        for name, one in systems.items()
+    ]
+    parts = [table(f"{title} ({count})", ["", "exact", "without province"], rows)]
+    first = next(iter(systems.values()))["provinces"]
+    if len(first) > 1:
+        worst = sorted(first.items(), key=lambda item: item[1]["exact"])
+        rows = [[name, str(one["crops"]), percent(one["exact"])] for name, one in worst]
+        parts.append(table("Ours by province, worst first", ["", "crops", "exact"], rows))
+    return parts
