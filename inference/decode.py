@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.lookalikes import CLASS_OF
 from inference.results import ALPHABET, LATIN, Candidate, Emissions
 from inference.syntaxes import MAX_LENGTH, MIN_LENGTH, Fit, Grammar, best_region
 
@@ -45,9 +46,6 @@ _TWINS: Final = {
 # A mark that is no character (an emblem, a sticker, a screw) read as one.
 _STRAY: Final = 0.001
 
-LOOKALIKES: Final = ("O0QD", "I1L", "Z2", "S5", "B8")
-"""The five classes of domain-rules.md §4: the same shape, told apart by position or not at all."""
-_CLASS_OF: Final = {char: frozenset(group) for group in LOOKALIKES for char in group}
 _COLUMN: Final = {char: column for column, char in enumerate(ALPHABET, start=1)}
 
 
@@ -328,7 +326,7 @@ def character_scores(
     for position, step in enumerate(steps):
         score = float(emissions[step, columns[position]])
         if allowed:
-            twins = _CLASS_OF.get(text[position], frozenset()) - allowed[position]
+            twins = CLASS_OF.get(text[position], frozenset()) - allowed[position]
             score += sum(float(emissions[step, _COLUMN[twin]]) for twin in twins)
         scores.append(min(1.0, score))
     return tuple(scores)
