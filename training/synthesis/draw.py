@@ -16,7 +16,7 @@ import numpy as np
 
 from training.synthesis import marks
 from training.synthesis.marks import Colour, Picture, colour, one, shade, within
-from training.synthesis.setting import set_row, take_hand
+from training.synthesis.setting import row_hand, set_row, take_hand
 from training.synthesis.templates import PROVINCES, Lettering, Template, choose, compose, pick
 
 LEAST_CONTRAST: Final = 85
@@ -75,11 +75,11 @@ def paint(rng: np.random.Generator, template: Template, lettering: Lettering) ->
     ink = _readable(picture, ink)
     hand = take_hand(rng, look)
     pad = height * within(rng, look.get("pad", (0.08, 0.16)))
-    spans = look["spans"]
-    for row, span in zip(lettering.rows, spans, strict=True):
+    for number, (row, span) in enumerate(zip(lettering.rows, look["spans"], strict=True)):
         shift = float(rng.normal(0, 0.008))
         top, bottom = height * (span[0] + shift), height * (span[1] + shift)
-        set_row(rng, picture, row, (left + pad, top, width - right - pad, bottom), hand, ink, look)
+        room = (left + pad, top, width - right - pad, bottom)
+        set_row(rng, picture, row, room, row_hand(hand, look, number), ink, look)
     _extras(rng, picture, look)
     return picture
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -85,6 +85,12 @@ def take_hand(rng: np.random.Generator, look: Look) -> Hand:
         slash=rng.random() < wear.get("slash", 0.01),
         slant=float(rng.uniform(0.08, 0.3)) if rng.random() < look.get("slant", 0.01) else 0.0,
     )
+
+
+def row_hand(hand: Hand, look: Look, row: int) -> Hand:
+    """The same hand, its characters broader where a template says so of this row."""
+    factors = look.get("row_stretch", ())
+    return replace(hand, stretch=hand.stretch * factors[row]) if factors else hand
 
 
 def set_row(
