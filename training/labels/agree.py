@@ -27,7 +27,7 @@ LEGIBLE: Final = 0.3
 SWAPS: Final = {"O0": -0.7, "I1": -0.7, "D0": -3.0}
 """Log-likelihood of reading the one for the other. The shapes of the first two pairs hardly differ,
 so the reader follows the neighbours; position tells better, and the grammar knows the positions."""
-CLEARLY: Final = 2.5
+CLEARLY: Final = 3.5
 """Nats by which the best spelling must be likelier than the next; else a person looks."""
 _FOLD: Final = str.maketrans("OI", "01")
 
