@@ -14,10 +14,11 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
+from inference.results import PROVINCES
 from training.synthesis import marks
 from training.synthesis.marks import Colour, Picture, colour, one, shade, within
 from training.synthesis.setting import row_hand, set_row, take_hand
-from training.synthesis.templates import PROVINCES, Lettering, Template, choose, compose, pick
+from training.synthesis.templates import Lettering, Template, choose, compose, pick
 
 LEAST_CONTRAST: Final = 85
 EU_BOLTS: Final = (
@@ -91,10 +92,9 @@ def _ground(rng: np.random.Generator, height: int, width: int, name: str) -> Pic
     ends = [shade(rng, colour(first), spread), shade(rng, colour(last or first), spread)]
     if not last:
         ends[1] = ends[0]
-    tone = np.linspace(np.array(ends[0]), np.array(ends[1]), height)[:, None, :]
-    light = rng.uniform(0.9, 1.06, (2, 2)).astype(np.float32)
-    field = cv2.resize(light, (width, height), interpolation=cv2.INTER_LINEAR)[:, :, None]
-    return np.clip(tone.astype(np.float32) * field, 0, 255).astype(np.uint8)
+    tone = np.linspace(np.array(ends[0]), np.array(ends[1]), 6)[:, None, :]
+    grid = np.clip(tone * rng.uniform(0.93, 1.05, (6, 4, 1)), 0, 255).astype(np.uint8)
+    return np.asarray(cv2.resize(grid, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _readable(picture: Picture, ink: Colour) -> Colour:

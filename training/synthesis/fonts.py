@@ -216,7 +216,7 @@ def glyph(face: Face, char: str) -> Mask:
     )
 
 
-@lru_cache(maxsize=4000)
+@lru_cache(maxsize=2000)
 def words(face: Face, text: str) -> Mask:
     """A line of other text, about 40 px high."""
     return _render(face, text, 48)

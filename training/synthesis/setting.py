@@ -8,10 +8,11 @@ from typing import Final
 import cv2
 import numpy as np
 
+from inference.results import PROVINCES
 from training.synthesis import marks
 from training.synthesis.fonts import GLYPH_HEIGHT, Face, Mask, glyph, present
 from training.synthesis.marks import Colour, Look, Picture, one, within
-from training.synthesis.templates import PROVINCES, Piece
+from training.synthesis.templates import Piece
 
 LATIN_STYLES: Final = ("fe", "din", "uk", "narrow", "us", "cn", "din", "us")
 USUAL_WIDTH: Final = 0.52
@@ -153,8 +154,8 @@ def _boxes(rng: np.random.Generator, row: tuple[Piece, ...], hand: Hand, look: L
         elif piece.mark in ("space", "half"):
             boxes.append(_Box(hand.space * (1.0 if piece.mark == "space" else 0.5), 0.0, piece))
         else:
-            wide = {"hyphen": (0.14, 0.28), "dot": (0.1, 0.22), "bar": (0.03, 0.04)}[piece.mark]
-            boxes.append(_Box(within(rng, wide), hand.gap, piece))
+            span = {"hyphen": (0.14, 0.28), "dot": (0.1, 0.22), "bar": (0.03, 0.04)}[piece.mark]
+            boxes.append(_Box(within(rng, span), hand.gap, piece))
     return boxes
 
 

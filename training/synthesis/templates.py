@@ -21,9 +21,10 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from inference.results import PROVINCES
+
 LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 DIGITS: Final = "0123456789"
-PROVINCES: Final = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 # Drawn oftener than the rest: what readers mix up.
 LOOK_ALIKES: Final = "O0QDI1B8S5Z2G6VWMN"
 LOOK_ALIKE_WEIGHT: Final = 1.8
