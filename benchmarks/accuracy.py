@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import cv2
-import numpy as np
 
 from benchmarks import datasets, plots, report, scores
 from benchmarks.datasets import Labelled
@@ -25,21 +24,11 @@ from benchmarks.paint import paint_out
 from benchmarks.scores import Seen
 from benchmarks.sheets import Tile, sheet
 from benchmarks.systems import BenchmarkError, Progress, Running, System, ours, peers
-from inference.results import Picture
 
-DOCS: Final = datasets.ROOT / "docs" / "benchmarks"
 SECTIONS: Final = ("bench", "romania", "platefree", "china", "drawn")
 REGIONS: Final = ("us", "eu", "br")
 WORST: Final = 60
 """Misses on a sheet: more are not looked at."""
-
-
-def look(path: Path) -> Picture:
-    """The picture in a file, of any format that is measured on (AVIF among them)."""
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise BenchmarkError(f"{path} is no picture that can be read.")
-    return np.asarray(picture, np.uint8)
 
 
 def as_jpeg(pictures: Sequence[Labelled], folder: Path) -> list[Labelled]:
@@ -47,7 +36,7 @@ def as_jpeg(pictures: Sequence[Labelled], folder: Path) -> list[Labelled]:
     made = []
     for index, one in enumerate(pictures):
         path = folder / f"{index:04}.jpg"
-        cv2.imwrite(str(path), look(one.path), [cv2.IMWRITE_JPEG_QUALITY, 95])
+        cv2.imwrite(str(path), datasets.look(one.path), [cv2.IMWRITE_JPEG_QUALITY, 95])
         made.append(replace(one, path=path))
     return made
 
@@ -57,7 +46,7 @@ def without_plates(pictures: Sequence[Labelled], folder: Path) -> list[Labelled]
     made = []
     for index, one in enumerate(pictures):
         path = folder / f"free-{index:04}.jpg"
-        painted = paint_out(look(one.path), [*one.boxes, *one.others])
+        painted = paint_out(datasets.look(one.path), [*one.boxes, *one.others])
         cv2.imwrite(str(path), painted, [cv2.IMWRITE_JPEG_QUALITY, 95])
         made.append(replace(one, path=path, boxes=(), texts=(), others=()))
     return made
@@ -109,7 +98,7 @@ def worst(seen: Sequence[Seen], out: Path) -> None:
         if scores.is_exact((picture, answer)) and not extra:
             continue
         read = [f"{plate.text} {plate.score:.2f}" for plate in answer.plates]
-        whole = look(picture.path)
+        whole = datasets.look(picture.path)
         boxes = [*picture.boxes, *(plate.box for plate in extra)]
         x1, y1, x2, y2 = 0, 0, whole.shape[1], whole.shape[0]
         if boxes:  # from close enough to see what misled the reader
@@ -139,7 +128,7 @@ def platefree_sheets(pictures: Sequence[Labelled], folder: Path) -> None:
     """All painted pictures, twenty to a sheet, to look whether a plate is left."""
     for start in range(0, len(pictures), 20):
         some = pictures[start : start + 20]
-        tiles = [Tile(look(one.path), (one.name, "")) for one in some]
+        tiles = [Tile(datasets.look(one.path), (one.name, "")) for one in some]
         sheet(tiles, folder / f"platefree-{start // 20:02}.png", columns=4, size=480)
 
 
@@ -231,7 +220,7 @@ def main(argv: list[str] | None = None) -> int:
     text = json.dumps(result, indent=1, ensure_ascii=False)
     (RESULTS / "accuracy.json").write_text(text + "\n", encoding="utf-8")
     print(report.accuracy(result))
-    plots.accuracy(result, DOCS if options.docs else RESULTS)
+    plots.accuracy(result, plots.DOCS if options.docs else RESULTS)
     if options.json:
         print(json.dumps(result, ensure_ascii=False))
     return 0

@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import cv2
+import numpy as np
+
 from benchmarks.measures import Box
 from benchmarks.systems import BenchmarkError
+from inference.results import Picture
 from training.split import split_of, split_of_crop
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -30,6 +34,14 @@ class Labelled:
     boxes: tuple[Box, ...]
     texts: tuple[str, ...] = ()
     others: tuple[Box, ...] = ()
+
+
+def look(path: Path) -> Picture:
+    """The picture in a file, of any format that is measured on (AVIF among them)."""
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise BenchmarkError(f"{path} is no picture that can be read.")
+    return np.asarray(picture, np.uint8)
 
 
 def data_folder(given: str | None) -> Path:

@@ -44,6 +44,9 @@ def _fill(picture: Picture, box: Box) -> None:
     mask[hole[1] - y1 : hole[3] - y1, hole[0] - x1 : hole[2] - x1] = 255
     scale = min(1.0, PATCH / (hole[3] - hole[1]))
     size = max(2, round(region.shape[1] * scale)), max(2, round(region.shape[0] * scale))
+    if mask.all():  # nothing is left to fill it from
+        picture[y1:y2, x1:x2] = region.mean(axis=(0, 1)).astype(np.uint8)
+        return
     small = cv2.resize(region, size, interpolation=cv2.INTER_AREA)
     small_mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
     filled = cv2.resize(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from xml.sax.saxutils import escape
+
+DOCS: Final = Path(__file__).resolve().parent.parent / "docs" / "benchmarks"
 
 COLOURS: Final = ("#2f81f7", "#e8862e", "#8b949e", "#2da44e", "#a371f7")
 STYLE: Final = (
@@ -59,7 +61,7 @@ class Svg:
         path.write_text("\n".join([*self.pieces, "</svg>"]) + "\n", encoding="utf-8")
 
 
-def columns(title: str, groups: Sequence[str], series: dict[str, Sequence[float | None]]) -> Svg:
+def columns(title: str, groups: Sequence[str], series: Mapping[str, Sequence[float | None]]) -> Svg:
     """Shares (0–1) as columns: a group for each of `groups`, in it one column of each series."""
     left, top, high = 46, 58, 190
     wide = max(46, 24 * len(series) + 18)
@@ -86,7 +88,9 @@ def columns(title: str, groups: Sequence[str], series: dict[str, Sequence[float 
     return svg
 
 
-def stacked(title: str, parts: Sequence[str], rows: dict[str, Sequence[float]], unit: str) -> Svg:
+def stacked(
+    title: str, parts: Sequence[str], rows: Mapping[str, Sequence[float]], unit: str
+) -> Svg:
     """One bar a row, made of the row's values by part; its sum stands at the end."""
     left, top, high = 170, 58, 30
     most = max((sum(values) for values in rows.values()), default=0.0) or 1.0
@@ -102,7 +106,7 @@ def stacked(title: str, parts: Sequence[str], rows: dict[str, Sequence[float]], 
     return svg
 
 
-def reliability(title: str, curves: dict[str, Sequence[dict[str, Any]]]) -> Svg:
+def reliability(title: str, curves: Mapping[str, Sequence[dict[str, Any]]]) -> Svg:
     """Share right against score, one dot a bin and the larger the more readings it holds."""
     left, top, side = 60, 58, 300
     svg = Svg(left + side + 60, top + side + 52, title)
@@ -148,7 +152,7 @@ def accuracy(result: dict[str, Any], folder: Path) -> None:
     ).save(folder / "reliability.svg")
 
 
-def speed(rows: dict[str, Sequence[float]], parts: Sequence[str], folder: Path) -> None:
+def speed(rows: Mapping[str, Sequence[float]], parts: Sequence[str], folder: Path) -> None:
     """The plot of `./run bench speed`: median milliseconds by stage of each system."""
     stacked("One 1280×720 JPEG to readings, one thread, median", parts, rows, "ms").save(
         folder / "speed.svg"

@@ -96,3 +96,43 @@ def _crops(systems: dict[str, Any], title: str) -> list[str]:
         rows = [[name, str(one["crops"]), percent(one["exact"])] for name, one in worst]
         parts.append(table("Ours by province, worst first", ["", "crops", "exact"], rows))
     return parts
+
+
+def speed(result: dict[str, Any]) -> str:
+    """Every table of `./run bench speed`."""
+    parts = []
+    for key, title in (("drawn", "The demo's pictures"), ("real", "Dash-cam frames")):
+        if key not in result:
+            continue
+        rows = [
+            [
+                name,
+                *(number(one[stage]) for stage in STAGES),
+                *(number(one[part]) for part in ("all_p50", "all_p95", "cpu_p50")),
+                f"{one['ratio']:.1f}×",
+                f"{one['cpu_ratio']:.1f}×",
+                number(result["peak_mb"][name], 0),
+            ]
+            for name, one in result[key].items()
+        ]
+        header = ["", *STAGES, "all", "p95", "CPU", "ratio", "CPU ratio", "peak MB"]
+        runs = next(iter(result[key].values()))["runs"]
+        where = "" if result["core"] is None else f", core {result['core']}"
+        parts.append(
+            table(f"{title}, 1280×720 JPEG, median ms of {runs} runs{where}", header, rows)
+        )
+    if result["networks"]:
+        rows = [
+            [
+                f"{one['network']} {one['input']}",
+                number(one["int8"], 2),
+                number(one["fp32"], 2),
+                f"{one['fp32'] / one['int8']:.2f}×" if one["int8"] else "–",
+            ]
+            for one in result["networks"]
+        ]
+        header = ["", "INT8", "FP32", "INT8 is quicker by"]
+        parts.append(table("Networks alone, median CPU ms", header, rows))
+    else:
+        parts.append("\nThe networks alone: not measured, no files in inference/weights.")
+    return "\n".join(parts)
