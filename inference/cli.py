@@ -1,4 +1,6 @@
-"""`./run read [--json] [--crop] [--regions EU,US] PATH…`: plates of pictures, one line each."""
+"""`./run read [--json] [--crop] [--regions EU,US] PATH…`: plates of pictures, one line each;
+`./run read --video [--every N] FILE…`: vehicles of videos, one line each.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,14 @@ from inference.engine import Engine, Kind
 from inference.models import ModelError
 from inference.pictures import PictureError, decode_picture
 from inference.syntaxes import SyntaxFileError
+from inference.video import VideoError, read_video, track_answer, track_line
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 
 
 def main(argv: Sequence[str]) -> int:
-    """Read each picture named, and each JPEG, PNG and WebP file in the folders named.
+    """Read each picture named, and each JPEG, PNG and WebP file in the folders named; or follow
+    the vehicles in each video named.
 
     Returns 0, or 1 where some path could not be read; 2 where nothing can be (models missing).
     """
@@ -33,6 +37,8 @@ def main(argv: Sequence[str]) -> int:
     except (ModelError, SyntaxFileError) as error:
         print(f"read: {error}", file=sys.stderr)
         return 2
+    if options.video:
+        return max([_follow(engine, path, options.every, options.json) for path in options.paths])
     kind: Kind = "crop" if options.crop else "frame"
     failed = False
     for given in options.paths:
@@ -52,11 +58,33 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="run read", description="Read the plates in pictures.")
     parser.add_argument("paths", nargs="+", metavar="PATH", help="a picture or a folder of them")
     parser.add_argument("--json", action="store_true", help="one JSON object per picture")
-    parser.add_argument("--crop", action="store_true", help="each picture is a cut of one plate")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--crop", action="store_true", help="each picture is a cut of one plate")
+    what.add_argument("--video", action="store_true", help="each path is a video of one camera")
+    parser.add_argument(
+        "--every", type=_count, default=1, metavar="N", help="read every Nth frame of a video"
+    )
     parser.add_argument(
         "--regions", default="", help="where plates are expected to be from: BR, US-CA, EU, …"
     )
     return parser
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError("must be a whole number from 1 up")
+    return int(text)
+
+
+def _follow(engine: Engine, path: str, every: int, as_json: bool) -> int:
+    try:
+        for track in read_video(engine, path, every=every):
+            answer = track_answer(path, track)
+            print(json.dumps(answer) if as_json else track_line(answer), flush=True)
+    except VideoError as error:
+        print(f"read: {path}: {error.sentence}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def walk(given: str) -> Iterator[str]:
