@@ -47,15 +47,16 @@ class PlateBank:
     @staticmethod
     def build(folder: Path, count: int, seed: int) -> None:
         """Draw `count` plates of all regions. Skipped where as many are there already."""
-        from training.synthesis.draw import draw_plate
-
         done = folder / "bank.jsonl"
         if done.is_file() and len(done.read_text().splitlines()) >= count:
             return
+        from training.synthesis.draw import draw_plate  # noqa: PLC0415 - fetches fonts
+
         folder.mkdir(parents=True, exist_ok=True)
         rng = np.random.default_rng(seed)
         rows = []
-        with (folder / "bank.u8").open("wb") as pixels:
+        fresh = folder / "bank.u8.part"  # a run may be reading the one that is there
+        with fresh.open("wb") as pixels:
             for _ in range(count):
                 drawn = draw_plate(rng)
                 h, w = drawn.picture.shape[:2]
@@ -63,6 +64,7 @@ class PlateBank:
                 picture = cv2.resize(drawn.picture, (width, HEIGHT), interpolation=cv2.INTER_AREA)
                 pixels.write(np.ascontiguousarray(picture).tobytes())
                 rows.append({"text": drawn.text, "region": drawn.region, "rows": drawn.rows, "width": width})
+        fresh.rename(folder / "bank.u8")
         part = done.with_suffix(".part")
         part.write_text("\n".join(map(json.dumps, rows)))
         part.rename(done)

@@ -25,7 +25,7 @@ from training.split import Split, records, split_of
 from training.synthesis.photograph import compress, noise, place, pose, sensor
 
 WINDOW: Final = 320
-MOST: Final = 16
+MOST: Final = 10
 """Plates taken from one window."""
 LONG_SIDE: Final = 512
 """Longer side of a frame in the network's eyes, around which sizes are varied."""
@@ -127,7 +127,7 @@ def row(box: NDArray[np.float32], quad: NDArray[np.float32] | None, flag: float 
 
 
 class Windows(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Endless windows (uint8 [3, 320, 320], plates [16, 13]); each worker has its own randomness."""
+    """Endless windows (uint8 [3, 320, 320], plates [10, 13]); each worker has its own randomness."""
 
     def __init__(self, store: FrameStore, bank: PlateBank, seed: int, drawn_share: float = 0.5) -> None:
         self.store = store

@@ -33,26 +33,30 @@ def losses(maps: Tensor, plates: Tensor) -> Losses:
     batch, _, h, w = maps.shape
     found = decode(maps.float())
     logits = maps[:, 0].float().reshape(batch, -1)
-    ys = (torch.arange(h, device=maps.device) + 0.5) * STRIDE
-    xs = (torch.arange(w, device=maps.device) + 0.5) * STRIDE
-    cells = torch.stack([xs[None].expand(h, w), ys[:, None].expand(h, w)], -1).reshape(1, -1, 1, 2)
-    boxes = plates[:, None, :, :4]
+    boxes = plates[..., :4]
     middle = (boxes[..., :2] + boxes[..., 2:]) / 2
     size = (boxes[..., 2:] - boxes[..., :2]).clamp(min=0)
     there = size[..., 0] > 0
-    ignored = plates[:, None, :, 12] == FLAG_IGNORE
-    near = (cells - middle).abs() <= torch.clamp(size * NEAR, min=NEAR_PIXELS)
-    inside = ((cells > boxes[..., :2] - STRIDE) & (cells < boxes[..., 2:] + STRIDE)).all(-1)
-    stands = near.all(-1) & there & ~ignored
+    ignored = plates[..., 12] == FLAG_IGNORE
+    # Near and inside are boxes themselves, so columns and rows are asked apart: much less to do.
+    near, inside = [], []
+    for axis, count in ((0, w), (1, h)):
+        cells = ((torch.arange(count, device=maps.device) + 0.5) * STRIDE)[None, :, None]
+        reach = torch.clamp(size[:, None, :, axis] * NEAR, min=NEAR_PIXELS)
+        near.append((cells - middle[:, None, :, axis]).abs() <= reach)
+        after = cells > boxes[:, None, :, axis] - STRIDE
+        inside.append(after & (cells < boxes[:, None, :, 2 + axis] + STRIDE))
+    stands = near[1][:, :, None] & near[0][:, None] & (there & ~ignored)[:, None, None]
+    spared = inside[1][:, :, None] & inside[0][:, None] & (there & ignored)[:, None, None]
     # Where two plates claim a cell, the smaller has fewer others.
-    area = torch.where(stands, size.prod(-1), torch.inf)
+    area = torch.where(stands, size.prod(-1)[:, None, None], torch.inf).flatten(1, 2)
     least, which = area.min(-1)
     positive = torch.isfinite(least)
-    punished = ~((inside & there & ignored).any(-1) & ~positive)
-    truth = torch.gather(plates, 1, which[..., None].expand(-1, -1, plates.shape[-1]))
+    punished = ~(spared.any(-1).flatten(1) & ~positive)
 
     target = torch.zeros_like(logits)
-    chosen, wanted = found[positive], truth[positive]
+    owner, cell = positive.nonzero(as_tuple=True)
+    chosen, wanted = found[positive], plates[owner, which[owner, cell]]
     overlap, generalised = iou(chosen[:, 1:5], wanted[:, :4])
     target[positive] = overlap.detach().clamp(0.05, 1)
     weight = (torch.sigmoid(logits) - target).abs().square().detach()

@@ -38,7 +38,7 @@ class DetectorNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         c1, c2, c3, c4, c5 = WIDTHS
-        self.half = block(3, c1, 2)
+        self.stem = block(3, c1, 2)
         self.quarter = nn.Sequential(block(c1, c2, 2), block(c2, c2))
         self.eighth = nn.Sequential(block(c2, c3, 2), block(c3, c3))
         self.sixteenth = nn.Sequential(block(c3, c4, 2), block(c4, c4))
@@ -58,7 +58,7 @@ class DetectorNet(nn.Module):
 
     def forward(self, picture: Tensor) -> Tensor:
         x = (picture - 114.0) * (1.0 / 64.0)
-        eighth = self.eighth(self.quarter(self.half(x)))
+        eighth = self.eighth(self.quarter(self.stem(x)))
         sixteenth = self.sixteenth(eighth)
         coarse = self.coarse(sixteenth)
         up = functional.interpolate

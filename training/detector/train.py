@@ -81,7 +81,7 @@ def _train(
         optimiser.step()
         average.update(net)
         run.step += 1
-        sums += [float(part) for part in parts]
+        sums += [float(part.detach()) for part in parts]
         if run.step % 100 == 0:
             score, box, quad = (sums / 100).round(4).tolist()
             run.log(score=score, box=box, quad=quad, rate=optimiser.param_groups[0]["lr"])
