@@ -344,6 +344,7 @@ UNFOLD = {
                     _item("Device keys", "key", "cameras.devicekey"),
                     _item("Captures", "image_search", "cameras.capture"),
                     _item("Heartbeats", "monitor_heart", "cameras.heartbeat"),
+                    _item("Counts by day", "bar_chart", "cameras.daycount"),
                 ],
             },
             {

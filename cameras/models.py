@@ -261,3 +261,25 @@ class Capture(SealedRow):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+
+class DayCount(models.Model):
+    """What came of a camera's captures on one day, by the site's clock: numbers only.
+
+    `what` is "captures" (finished ones), "failed", "reads" (plates), or the reason why a find was
+    turned down. Written in the transaction that finishes the captures, so each counts once.
+    """
+
+    camera = models.ForeignKey(Camera, on_delete=models.CASCADE, related_name="day_counts")
+    day = models.DateField()
+    what = models.CharField(max_length=20)
+    count = models.PositiveBigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["camera", "day", "what"], name="counted_once_a_day")
+        ]
+        indexes = [models.Index(fields=["-day"], name="count_by_day")]
+
+    def __str__(self) -> str:
+        return f"{self.camera_id} {self.day}: {self.what} {self.count}"

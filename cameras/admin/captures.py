@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from audit.adminsite import PlainAdmin, ReadOnly, badge
-from cameras.models import Camera, Capture, Heartbeat
+from cameras.models import Camera, Capture, DayCount, Heartbeat
 
 _SEALED = ("read", "content_digest", "picture_sha256")
 
@@ -128,6 +128,17 @@ class HeartbeatAdmin(ReadOnly, PlainAdmin):
     @admin.display(description="detail")
     def detail_text(self, heartbeat: Heartbeat) -> SafeString:
         return _as_json(heartbeat.detail)
+
+
+@admin.register(DayCount)
+class DayCountAdmin(ReadOnly, PlainAdmin):
+    """Per camera and day: captures, plates read, and what was turned down, by reason."""
+
+    list_display = ("day", "camera", "what", "count")
+    list_select_related = ("camera__site",)
+    list_filter = (("day", admin.DateFieldListFilter), "what", CameraFilter)
+    ordering = ("-day", "camera", "what")
+    fields = ("day", "camera", "what", "count")
 
 
 def _as_json(value: Any) -> SafeString:

@@ -12,7 +12,17 @@ from django.utils import timezone
 from audit.models import AuditRow
 from audit.services import Actor
 from cameras.keys import device_key_create
-from cameras.models import Camera, Capture, DeviceKey, Heartbeat, Organisation, Site, SiteRole, Zone
+from cameras.models import (
+    Camera,
+    Capture,
+    DayCount,
+    DeviceKey,
+    Heartbeat,
+    Organisation,
+    Site,
+    SiteRole,
+    Zone,
+)
 from core.ids import uuid7
 from core.models import User
 from enforcement.cases.models import Case
@@ -45,6 +55,7 @@ class World:
     role: SiteRole
     capture: Capture
     heartbeat: Heartbeat
+    day_count: DayCount
     rules: SiteRules
     scheme: Scheme
     provider: Provider
@@ -189,6 +200,7 @@ def world(boss: User) -> World:
         role=SiteRole.objects.create(user=user, site=site, role="viewer"),
         capture=make_capture(camera, now),
         heartbeat=Heartbeat.objects.create(id=uuid7(now), camera=camera, received_at=now),
+        day_count=DayCount.objects.create(camera=camera, day=now.date(), what="blurred", count=3),
         rules=SiteRules.objects.create(
             site=site, effective_from=datetime(2026, 1, 1, tzinfo=UTC), grace_minutes=7
         ),

@@ -713,6 +713,7 @@ def test_audit_rows_captures_cases_and_reports_are_only_read(world: World, admin
         ("audit_auditrow", world.audit_row),
         ("cameras_capture", world.capture),
         ("cameras_heartbeat", world.heartbeat),
+        ("cameras_daycount", world.day_count),
         ("cases_case", world.case),
         ("retention_erasurereport", world.report),
     ):
