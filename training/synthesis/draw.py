@@ -21,6 +21,20 @@ from training.synthesis.setting import row_hand, set_row, take_hand
 from training.synthesis.templates import Lettering, Template, choose, compose, pick
 
 LEAST_CONTRAST: Final = 85
+# Taxis, diplomats, dealers, governments, trials: any country may have them.
+OTHER_PAINT: Final = (
+    {"ground": "#f2f2ee", "ink": "#b8202c"},
+    {"ground": "#f2f2ee", "ink": "#176a3a"},
+    {"ground": "#f2f2ee", "ink": "#1d3f9a"},
+    {"ground": "#1d4fa0", "ink": "#f0f0ee"},
+    {"ground": "#176a3a", "ink": "#f0f0ee"},
+    {"ground": "#b8202c", "ink": "#f0f0ee"},
+    {"ground": "#161616", "ink": "#e8e8e8"},
+    {"ground": "#f2c01c", "ink": "#141414"},
+    {"ground": "#f2c01c", "ink": "#b8202c"},
+    {"ground": "#b8d8a8", "ink": "#141414"},
+    {"ground": "#b8d8f0", "ink": "#141414"},
+)
 EU_BOLTS: Final = (
     [(0.12, 0.5), (0.88, 0.5)],
     [(0.25, 0.12), (0.75, 0.12)],
@@ -58,6 +72,8 @@ def paint(rng: np.random.Generator, template: Template, lettering: Lettering) ->
     mm = look["size"]
     width = round(height * mm[0] / mm[1] * rng.uniform(0.96, 1.04))
     schemes = look["schemes"]
+    if rng.random() < look.get("other_paint", 0.0):
+        schemes = OTHER_PAINT
     scheme = schemes[pick(rng, [entry.get("weight", 1.0) for entry in schemes])]
     picture = _ground(rng, height, width, scheme["ground"])
     ink = shade(rng, colour(scheme["ink"]), 10)
@@ -174,7 +190,7 @@ def _border(
     tone = shade(rng, colour(scheme["border"])) if "border" in scheme else ink
     inset = within(rng, border.get("inset", (0.01, 0.04))) * height
     thick = max(1, round(height * within(rng, border.get("width", (0.012, 0.03)))))
-    for offset in (inset, inset * 2.6) if rng.random() < 0.08 else (inset,):
+    for offset in (inset, inset + 2 * thick) if rng.random() < 0.08 else (inset,):
         at = round(offset + thick / 2)
         cv2.rectangle(
             picture, (at, at), (width - 1 - at, height - 1 - at), tone, thick, cv2.LINE_AA

@@ -30,6 +30,8 @@ Mask = NDArray[np.uint8]
 FOLDER: Final = CACHE / "fonts"
 NPM_VERSION: Final = "5.3.0"
 GLYPH_HEIGHT: Final = 112
+DOTTED_ZERO: Final = frozenset({"dosis"})
+"""Packages whose zero carries a dot, which plates' zeros do not: O stands in."""
 
 
 class FontsMissing(Exception):
@@ -155,6 +157,23 @@ FACES: Final = (
         teko 500 us,narrow
         teko 600 us,narrow
         yanone-kaffeesatz 600 us
+        bai-jamjuree 600 cn,din
+        cabin-condensed 600 us,narrow
+        exo-2 600 uk,odd
+        ibm-plex-sans-condensed 600 us,din
+        jost 500 din,cn,odd
+        khand 600 us,narrow
+        m-plus-rounded-1c 700 us,din,cn
+        montserrat 600 wide,odd
+        nunito 700 us,din,cn
+        saira 600 uk,wide
+        signika 600 us,din
+        smooch-sans 700 us,narrow
+        titillium-web 600 din,us,cn
+        titillium-web 700 din,uk
+        ubuntu-condensed 400 us,din
+        varela-round 400 cn,uk
+        work-sans 600 uk,cn
         dancing-script 700 script
         lobster 400 script
         pacifico 400 script
@@ -206,14 +225,28 @@ def _render(face: Face, text: str, size: int) -> Mask:
 @cache
 def glyph(face: Face, char: str) -> Mask:
     """One character, its ink filling the mask, GLYPH_HEIGHT high: a plate's letters and digits
-    stand between the same two lines whatever the font's overshoot and tails."""
+    stand between the same two lines whatever the font's overshoot and descenders."""
+    if char == "0" and face.name in DOTTED_ZERO:
+        char = "O"
     ink = _render(face, char, 160)
-    if char in "-.":
-        return ink
+    if char == "Q":
+        bowl = _render(face, "O", 160)
+        if ink.shape[0] > bowl.shape[0] * 1.06:
+            ink = _tailed(bowl)
     width = max(8, round(ink.shape[1] * GLYPH_HEIGHT / ink.shape[0]))
     return np.asarray(
         cv2.resize(ink, (width, GLYPH_HEIGHT), interpolation=cv2.INTER_AREA), np.uint8
     )
+
+
+def _tailed(bowl: Mask) -> Mask:
+    """A Q as plates have it: an O with a stroke across its lower right, not below the line."""
+    high, wide = bowl.shape
+    stroke = max(4, int(np.count_nonzero(bowl[high // 2, : wide // 2] > 127)))
+    ends = (wide * 11 // 20, high * 13 // 20), (wide - stroke // 3, high - stroke // 3)
+    tailed = bowl.copy()
+    cv2.line(tailed, *ends, 255, max(3, stroke * 3 // 4), cv2.LINE_AA)
+    return tailed
 
 
 @lru_cache(maxsize=2000)

@@ -131,6 +131,8 @@ def set_row(
         base = np.asarray(cv2.warpAffine(base, lean, (base.shape[1], base.shape[0])), np.uint8)
     ready = _stroke(rng, base, high, hand.weight)
     _emboss(rng, picture, ready, left, top)
+    if rng.random() < 0.08:
+        ready = _peel(rng, ready)
     strength = 1.0 if rng.random() < 0.8 else float(rng.uniform(0.6, 1.0))
     marks.stamp(picture, ready, left, top, ink, strength)
 
@@ -201,7 +203,15 @@ def _set(rng: np.random.Generator, base: Mask, box: _Box, at: Room, look: Look) 
     x, y, wide, high = at
     mark = box.piece.mark
     if mark == "text":
-        _put(base, box.letters[0], x, y + float(rng.normal(0, 0.008)) * high, wide, high, box.wide)
+        _put(
+            base,
+            box.letters[0],
+            x,
+            y + float(rng.normal(0, look.get("jitter", 0.008))) * high,
+            wide,
+            high,
+            box.wide,
+        )
     elif mark == "small":
         small = look.get("small", 0.72)
         level = y + look.get("small_y", 0.0) * high
@@ -246,6 +256,15 @@ def _stroke(rng: np.random.Generator, mask: Mask, high: float, weight: float) ->
     table = np.clip((np.arange(256) - level) * slope + 128, 0, 255)
     table[0] = 0
     return np.asarray(cv2.LUT(soft, table.astype(np.uint8)), np.uint8)
+
+
+def _peel(rng: np.random.Generator, mask: Mask) -> Mask:
+    """Ink that came off in flakes: under a third of it, so that the text stays."""
+    flakes = rng.integers(0, 256, (mask.shape[0] // 5 + 1, mask.shape[1] // 5 + 1), dtype=np.uint8)
+    noise = cv2.resize(flakes, (mask.shape[1], mask.shape[0]), interpolation=cv2.INTER_CUBIC)
+    level, depth = rng.uniform(20, 80), rng.uniform(0.3, 0.85)
+    keep = np.where(np.arange(256) < level, 255 * (1 - depth), 255).astype(np.uint8)
+    return np.asarray(cv2.multiply(mask, cv2.LUT(noise, keep), scale=1 / 255), np.uint8)
 
 
 def _emboss(rng: np.random.Generator, picture: Picture, mask: Mask, x: int, y: int) -> None:
