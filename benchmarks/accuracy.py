@@ -46,9 +46,9 @@ def without_plates(pictures: Sequence[Labelled], folder: Path) -> list[Labelled]
     made = []
     for index, one in enumerate(pictures):
         path = folder / f"free-{index:04}.jpg"
-        painted = paint_out(datasets.look(one.path), [*one.boxes, *one.others])
+        painted = paint_out(datasets.look(one.path), [*one.boxes, *one.others, *one.rest])
         cv2.imwrite(str(path), painted, [cv2.IMWRITE_JPEG_QUALITY, 95])
-        made.append(replace(one, path=path, boxes=(), texts=(), others=()))
+        made.append(replace(one, path=path, boxes=(), texts=(), others=(), rest=()))
     return made
 
 

@@ -26,6 +26,7 @@ class Labelled:
     """A picture, the boxes of the plates in it, their texts where known, and where it is from.
 
     `others`: boxes of further plates that can be seen but have no text: neither missed nor extra.
+    `rest`: what the labels' boxes leave uncovered of their plates; only matters to painting.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Labelled:
     boxes: tuple[Box, ...]
     texts: tuple[str, ...] = ()
     others: tuple[Box, ...] = ()
+    rest: tuple[Box, ...] = ()
 
 
 def look(path: Path) -> Picture:
@@ -64,15 +66,15 @@ def _boxes(values: list[list[float]]) -> tuple[Box, ...]:
     return tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in values)
 
 
-def further_plates() -> dict[str, tuple[Box, ...]]:
-    """Picture → plates that its labels leave out, found by looking at every picture."""
-    listed: dict[str, list[list[float]]] = json.loads(PLATEFREE.read_text())["further"]
+def seen_by_eye(key: str) -> dict[str, tuple[Box, ...]]:
+    """Picture → boxes of `platefree.json`: "further" plates, or the "rest" of labelled ones."""
+    listed: dict[str, list[list[float]]] = json.loads(PLATEFREE.read_text())[key]
     return {name: _boxes(boxes) for name, boxes in listed.items()}
 
 
 def bench(data: Path) -> list[Labelled]:
     """The OpenALPR half, text and box of one plate each. Raises BenchmarkError where absent."""
-    others = further_plates()
+    further, rest = seen_by_eye("further"), seen_by_eye("rest")
     made = []
     for record in _lines(data / "bench" / "truth.jsonl"):
         name = f"bench/{record['file']}"
@@ -83,7 +85,8 @@ def bench(data: Path) -> list[Labelled]:
                 region=record["region"],
                 boxes=_boxes([plate["box"] for plate in record["plates"]]),
                 texts=tuple(plate["text"] for plate in record["plates"]),
-                others=others.get(name, ()),
+                others=further.get(name, ()),
+                rest=rest.get(name, ()),
             )
         )
     return made
@@ -91,14 +94,20 @@ def bench(data: Path) -> list[Labelled]:
 
 def romania(data: Path) -> list[Labelled]:
     """Dash-cam frames of the clips no network was trained on: boxes, no texts."""
-    others = further_plates()
+    further, rest = seen_by_eye("further"), seen_by_eye("rest")
     made = []
     for record in _lines(data / "detect" / "labels.jsonl"):
         if split_of(record) == "held":
             name = f"detect/{record['file']}"
-            boxes = _boxes(record["boxes"])
             made.append(
-                Labelled(name, data / name, record["clip"], boxes, others=others.get(name, ()))
+                Labelled(
+                    name=name,
+                    path=data / name,
+                    region=record["clip"],
+                    boxes=_boxes(record["boxes"]),
+                    others=further.get(name, ()),
+                    rest=rest.get(name, ()),
+                )
             )
     return made
 

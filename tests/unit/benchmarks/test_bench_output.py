@@ -129,7 +129,7 @@ def data(tmp_path: Path) -> Path:
 
 def test_only_held_pictures_are_measured(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = data / "platefree.json"
-    listed.write_text(json.dumps({"further": {"bench/images/a.jpg": [[5, 5, 9, 9]]}}))
+    listed.write_text(json.dumps({"further": {"bench/images/a.jpg": [[5, 5, 9, 9]]}, "rest": {}}))
     monkeypatch.setattr(datasets, "PLATEFREE", listed)
     first, second = datasets.bench(data)
     assert first.others == ((5.0, 5.0, 9.0, 9.0),)
@@ -143,8 +143,9 @@ def test_only_held_pictures_are_measured(data: Path, monkeypatch: pytest.MonkeyP
     assert held[0].region == "皖"
 
 
-def test_every_further_plate_is_a_box() -> None:
-    for name, boxes in datasets.further_plates().items():
+@pytest.mark.parametrize("key", ["further", "rest"])
+def test_whatever_is_painted_is_a_box(key: str) -> None:
+    for name, boxes in datasets.seen_by_eye(key).items():
         assert name.startswith(("bench/images/", "detect/romania/"))
         assert all(x1 < x2 and y1 < y2 for x1, y1, x2, y2 in boxes)
 
