@@ -1,1 +1,4 @@
-"""Making the networks: drawn and real data, training, export, quantisation. Nothing of the product imports this."""
+"""Making the networks: data drawn and real, training, export, quantisation.
+
+Nothing of the product imports this.
+"""

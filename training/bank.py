@@ -32,7 +32,9 @@ class PlateBank:
 
     def picture(self, index: int) -> Picture:
         offset, width = int(self._offsets[index]), int(self._widths[index])
-        return np.asarray(self._pixels[offset : offset + HEIGHT * width * 3]).reshape(HEIGHT, width, 3)
+        return np.asarray(self._pixels[offset : offset + HEIGHT * width * 3]).reshape(
+            HEIGHT, width, 3
+        )
 
     def any(self, rng: np.random.Generator) -> Picture:
         return self.picture(int(rng.integers(len(self))))
@@ -50,7 +52,7 @@ class PlateBank:
         done = folder / "bank.jsonl"
         if done.is_file() and len(done.read_text().splitlines()) >= count:
             return
-        from training.synthesis.draw import draw_plate  # noqa: PLC0415 - fetches fonts
+        from training.synthesis.draw import draw_plate
 
         folder.mkdir(parents=True, exist_ok=True)
         rng = np.random.default_rng(seed)
@@ -63,7 +65,9 @@ class PlateBank:
                 width = max(48, round(w * HEIGHT / h))
                 picture = cv2.resize(drawn.picture, (width, HEIGHT), interpolation=cv2.INTER_AREA)
                 pixels.write(np.ascontiguousarray(picture).tobytes())
-                rows.append({"text": drawn.text, "region": drawn.region, "rows": drawn.rows, "width": width})
+                rows.append(
+                    {"text": drawn.text, "region": drawn.region, "rows": drawn.rows, "width": width}
+                )
         fresh.rename(folder / "bank.u8")
         part = done.with_suffix(".part")
         part.write_text("\n".join(map(json.dumps, rows)))

@@ -20,7 +20,9 @@ def draw(folder: Path, losses: Sequence[str], figures: Sequence[str]) -> None:
         for name in names:
             points = [(row["seconds"] / 60, row[name]) for row in rows if name in row]
             if points:
-                axis.plot(*zip(*points, strict=True), marker="." if len(points) < 50 else "", label=name)
+                axis.plot(
+                    *zip(*points, strict=True), marker="." if len(points) < 50 else "", label=name
+                )
         axis.legend()
         axis.grid(alpha=0.3)
     upper.set_yscale("log")

@@ -1,9 +1,9 @@
-"""`./run train export [--which detector|reader]`: ONNX in full precision and in eight bits, compared.
+"""`./run train export [--which detector|reader]`: ONNX in full precision and in eight bits.
 
-Batch normalisation is folded into the convolutions, activations are calibrated on training pictures
-and quantised statically, per channel, as QDQ. The normalisation (x − 114) / 64 of the first layer is
-exactly what a DequantizeLinear with zero point 114 and scale 1/64 does to 8-bit pixels, so the
-quantised network takes the picture's bytes as they are.
+Batch normalisation is folded into the convolutions, activations are calibrated on training
+pictures and quantised statically, per channel, as QDQ. The normalisation (x − 114) / 64 of the
+first layer is exactly what a DequantizeLinear with zero point 114 and scale 1/64 does to 8-bit
+pixels, so the quantised network takes the picture's bytes as they are.
 """
 
 from __future__ import annotations
@@ -188,8 +188,11 @@ def _kept_whole(model: onnx.ModelProto) -> list[str]:
     every addition that is not one of two feature maps."""
     convs = [node for node in model.graph.node if node.op_type == "Conv"]
     made = {name: node.op_type for node in model.graph.node for name in node.output}
-    kept = [node.name for node in model.graph.node if node.op_type == "Add"
-            and {made.get(name) for name in node.input} != {"Relu", "Resize"}]
+    kept = [
+        node.name
+        for node in model.graph.node
+        if node.op_type == "Add" and {made.get(name) for name in node.input} != {"Relu", "Resize"}
+    ]
     return kept + ([convs[-1].name] if any(n.op_type == "Resize" for n in model.graph.node) else [])
 
 
@@ -294,13 +297,17 @@ def parity(
         else:
             worst = max(worst, float(np.abs(expected.numpy() - whole).max()))
             off.append(float((bits.argmax(-1) != whole.argmax(-1)).mean()))
-    what = "mean pixels off at plates" if which == "detector" else "share of places read differently"
-    return {"network": which, "torch ↔ ONNX, largest difference": worst, f"INT8: {what}": float(np.mean(off))}
+    what = (
+        "mean pixels off at plates" if which == "detector" else "share of places read differently"
+    )
+    return {
+        "network": which,
+        "torch ↔ ONNX, largest difference": worst,
+        f"INT8: {what}": float(np.mean(off)),
+    }
 
 
 def onnx_runner(path: Path) -> Any:
     """A detector file as a function of a letterboxed picture, for `measure`."""
     opened = session(path)
     return lambda picture: opened.run(None, {"picture": picture[None]})[0]
-
-

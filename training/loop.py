@@ -39,7 +39,9 @@ class Averaged:
     def update(self, net: nn.Module) -> None:
         self.steps += 1
         share = 1 - min(self.decay, (1 + self.steps) / (10 + self.steps))
-        for mine, other in zip(self.net.state_dict().values(), net.state_dict().values(), strict=True):
+        for mine, other in zip(
+            self.net.state_dict().values(), net.state_dict().values(), strict=True
+        ):
             if mine.dtype.is_floating_point:
                 mine.lerp_(other, share)
             else:

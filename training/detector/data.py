@@ -80,8 +80,12 @@ class FrameStore:
                 height, width = picture.shape[:2]
                 scale = min(1.0, longest / max(height, width))
                 if scale < 1:
-                    picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-                ratio = np.array([picture.shape[1] / record["width"], picture.shape[0] / record["height"]] * 2)
+                    picture = cv2.resize(
+                        picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
+                    )
+                ratio = np.array(
+                    [picture.shape[1] / record["width"], picture.shape[0] / record["height"]] * 2
+                )
                 boxes = np.array(record["boxes"], float).reshape(-1, 4) * ratio
                 rows.append(
                     {
@@ -120,16 +124,20 @@ class Window:
     plates: list[NDArray[np.float32]]
 
 
-def row(box: NDArray[np.float32], quad: NDArray[np.float32] | None, flag: float = 0.0) -> NDArray[np.float32]:
+def row(
+    box: NDArray[np.float32], quad: NDArray[np.float32] | None, flag: float = 0.0
+) -> NDArray[np.float32]:
     corners = np.zeros(8, np.float32) if quad is None else quad.reshape(8)
     known = FLAG_KNOWN_QUAD if quad is not None and not flag else flag
     return np.concatenate([box, corners, [known]]).astype(np.float32)
 
 
 class Windows(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Endless windows (uint8 [3, 320, 320], plates [10, 13]); each worker has its own randomness."""
+    """Endless windows (uint8 [3, 320, 320], plates [10, 13]), each worker's own."""
 
-    def __init__(self, store: FrameStore, bank: PlateBank, seed: int, drawn_share: float = 0.5) -> None:
+    def __init__(
+        self, store: FrameStore, bank: PlateBank, seed: int, drawn_share: float = 0.5
+    ) -> None:
         self.store = store
         self.bank = bank
         self.seed = seed
@@ -168,7 +176,9 @@ class Windows(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         plates: list[NDArray[np.float32]] = []
         replace = rng.random() < self.drawn_share
         for box in frame.boxes:
-            corners = np.array([[box[0], box[1]], [box[2], box[1]], [box[2], box[3]], [box[0], box[3]]])
+            corners = np.array(
+                [[box[0], box[1]], [box[2], box[1]], [box[2], box[3]], [box[0], box[3]]]
+            )
             turned = corners @ transform[:, :2].T + transform[:, 2]
             whole = np.concatenate([turned.min(axis=0), turned.max(axis=0)]).astype(np.float32)
             if replace and rng.random() < 0.8:
@@ -191,7 +201,11 @@ class Windows(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
 
     def _choose(self, rng: np.random.Generator, frame: Frame) -> NDArray[np.float64]:
         """The affine map from frame to window: scale, a little aspect and turn, which part."""
-        scale = LONG_SIDE / max(frame.height, frame.width) * np.exp(rng.uniform(np.log(0.6), np.log(1.9)))
+        scale = (
+            LONG_SIDE
+            / max(frame.height, frame.width)
+            * np.exp(rng.uniform(np.log(0.6), np.log(1.9)))
+        )
         target = np.array([frame.width, frame.height]) / 2
         if len(frame.boxes) and rng.random() < 0.9:
             box = frame.boxes[int(rng.integers(len(frame.boxes)))]
@@ -201,7 +215,9 @@ class Windows(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
                 scale = rng.uniform(14, 45) / wide
             if wide * scale > 300 and rng.random() < 0.8:
                 scale = rng.uniform(60, 300) / wide
-        stretch = rng.uniform(1.0, 1.6) if frame.source == "world300" else np.exp(rng.normal(0, 0.1))
+        stretch = (
+            rng.uniform(1.0, 1.6) if frame.source == "world300" else np.exp(rng.normal(0, 0.1))
+        )
         angle = np.radians(rng.normal(0, 2.5))
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         matrix = turn @ np.diag([scale * np.sqrt(stretch), scale / np.sqrt(stretch)])
@@ -213,7 +229,9 @@ class Windows(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
             at = np.clip(at, np.minimum(after, before), np.maximum(after, before))
         return np.hstack([matrix, (at - matrix @ target)[:, None]])
 
-    def _over(self, rng: np.random.Generator, window: Picture, box: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    def _over(
+        self, rng: np.random.Generator, window: Picture, box: NDArray[np.float32]
+    ) -> list[NDArray[np.float32]]:
         """A drawn plate over a real one: as large, roughly as bright."""
         visible = _visible(box, None)
         if not visible or visible[0][12] == FLAG_IGNORE:
@@ -232,7 +250,9 @@ class Windows(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         ground = window[y1:y2, x1:x2]
         # What sticks out of the real plate under a turned one is covered by its own colours first.
         if ground.size:
-            window[y1:y2, x1:x2] = cv2.blur(ground, (max(3, (x2 - x1) // 2), max(3, (y2 - y1) // 2)))
+            window[y1:y2, x1:x2] = cv2.blur(
+                ground, (max(3, (x2 - x1) // 2), max(3, (y2 - y1) // 2))
+            )
             plate = lit_like(plate, ground)
         place(window, plate, corners)
         return _visible(_bounds(corners), corners)
@@ -245,8 +265,12 @@ class Windows(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         for _ in range(int(rng.integers(1, 4))):
             plate = self.bank.any(rng)
             ph, pw = plate.shape[:2]
-            width = float(np.exp(rng.uniform(np.log(14), np.log(300 if rng.random() < 0.3 else 110))))
-            corners = pose(rng, width, width * ph / pw) + rng.uniform(0, WINDOW, 2).astype(np.float32)
+            width = float(
+                np.exp(rng.uniform(np.log(14), np.log(300 if rng.random() < 0.3 else 110)))
+            )
+            corners = pose(rng, width, width * ph / pw) + rng.uniform(0, WINDOW, 2).astype(
+                np.float32
+            )
             box = _bounds(corners)
             visible = _visible(box, corners)
             taken = [*plates, *added]
@@ -264,7 +288,9 @@ CHANNELS_OF_ROW: Final = 13
 def _reduced(picture: Picture, transform: NDArray[np.float64]) -> Picture:
     """Half size where the window shrinks it by more than that: linear sampling would alias."""
     for _ in range(_halvings(transform)):
-        picture = np.asarray(cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
+        picture = np.asarray(
+            cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8
+        )
     return picture
 
 
@@ -289,7 +315,9 @@ def _bounds(corners: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([corners.min(axis=0), corners.max(axis=0)]).astype(np.float32)
 
 
-def _visible(box: NDArray[np.float32], quad: NDArray[np.float32] | None) -> list[NDArray[np.float32]]:
+def _visible(
+    box: NDArray[np.float32], quad: NDArray[np.float32] | None
+) -> list[NDArray[np.float32]]:
     """The part of a plate inside the window, as a row; one hardly seen or tiny is to be ignored."""
     inside = np.clip(box, 0, WINDOW)
     size = inside[2:] - inside[:2]
@@ -323,11 +351,15 @@ def stamp(rng: np.random.Generator, window: Picture) -> None:
         (w, h), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
         ground = tuple(255 - v for v in colour)
         cv2.rectangle(window, (at[0] - 3, at[1] - h - 3), (at[0] + w + 3, at[1] + 4), ground, -1)
-    font = [cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_PLAIN][int(rng.integers(3))]
+    font = [cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_PLAIN][
+        int(rng.integers(3))
+    ]
     cv2.putText(window, text, at, font, scale, colour, int(rng.integers(1, 3)), cv2.LINE_AA)
 
 
-def flipped(window: Picture, plates: Sequence[NDArray[np.float32]]) -> tuple[Picture, list[NDArray[np.float32]]]:
+def flipped(
+    window: Picture, plates: Sequence[NDArray[np.float32]]
+) -> tuple[Picture, list[NDArray[np.float32]]]:
     """Mirror image; each quad starts at its new top left."""
     turned = []
     for plate in plates:

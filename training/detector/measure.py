@@ -27,7 +27,9 @@ def letterbox(picture: Picture, long_side: int) -> tuple[Picture, float]:
     return np.asarray(padded, np.uint8), scale
 
 
-def suppress(plates: NDArray[np.float32], least: float = 0.02, overlap: float = 0.5) -> NDArray[np.float32]:
+def suppress(
+    plates: NDArray[np.float32], least: float = 0.02, overlap: float = 0.5
+) -> NDArray[np.float32]:
     """Keep the best of what overlaps: `plates` [n, 13] → [k, 13], best first."""
     plates = plates[plates[:, 0] > least]
     plates = plates[np.argsort(-plates[:, 0])][:300]
@@ -54,7 +56,7 @@ def measure(
     long_side: int,
     at: float = 0.5,
 ) -> dict[str, float]:
-    """AP (all points) and recall at IoU `at`; `run` maps a letterboxed picture to plates [n, 13]."""
+    """AP (all points) and recall at IoU `at`; `run`: letterboxed picture → plates [n, 13]."""
     scores: list[float] = []
     hits: list[bool] = []
     total = found_sure = extra_sure = pictures = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -42,7 +43,9 @@ def main(options: argparse.Namespace) -> int:
     torch.manual_seed(1)
     net = DetectorNet().to(where, memory_format=torch.channels_last)
     if options.start:
-        state = torch.load(CACHE / options.start / "state.pt", map_location=where, weights_only=True)
+        state = torch.load(
+            CACHE / options.start / "state.pt", map_location=where, weights_only=True
+        )
         net.load_state_dict(state["average"])
     average = Averaged(net)
     optimiser = torch.optim.AdamW(net.parameters(), options.peak, weight_decay=0.02, foreach=True)
@@ -97,14 +100,16 @@ def evaluate(net: torch.nn.Module, store: FrameStore, long_side: int = 512) -> d
     """AP50 of the held romania clips and of at most 250 validation frames."""
     held = [frame for frame in store.frames if frame.part == "held"]
     validation = [frame for frame in store.frames if frame.part == "validation"][::2][:250]
-    result = {}
+    result: dict[str, float] = {}
     for name, frames in (("romania", held), ("validation", validation)):
         measured = measure(runner(net), pairs(store, frames), long_side)
         result |= {f"{name} {key}": value for key, value in measured.items()}
     return result
 
 
-def pairs(store: FrameStore, frames: Sequence[Frame]) -> Iterator[tuple[Picture, NDArray[np.float32]]]:
+def pairs(
+    store: FrameStore, frames: Sequence[Frame]
+) -> Iterator[tuple[Picture, NDArray[np.float32]]]:
     for frame in frames:
         yield store.picture(frame), frame.boxes
 
@@ -121,4 +126,4 @@ def runner(net: torch.nn.Module) -> Callable[[Picture], NDArray[np.float32]]:
             maps = net.eval()(tensor)
         return np.asarray(decode(maps.float())[0].cpu().numpy(), np.float32)
 
-    return run
+    return cast(Callable[[Picture], NDArray[np.float32]], run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Final
 
@@ -38,8 +39,16 @@ class Crops(IterableDataset[Item]):
     """Endless (uint8 [3, 64, 160], classes [14], length, region or −1)."""
 
     def __init__(
-        self, store: FrameStore, bank: PlateBank, real: RealCrops, regions: list[str], seed: int
+        self,
+        store: FrameStore,
+        bank: PlateBank,
+        real: RealCrops,
+        regions: list[str],
+        seed: int,
+        ramp: float = 0.0,
     ) -> None:
+        """`ramp`: seconds in which crops go from easy to hard; CTC does not start on hard ones."""
+        self.ramp = ramp
         self.store, self.bank, self.real, self.seed = store, bank, real, seed
         self.frames = [frame for frame in store.frames if frame.part == "train"]
         number = {region: i for i, region in enumerate(regions)}
@@ -57,33 +66,43 @@ class Crops(IterableDataset[Item]):
         worker = torch.utils.data.get_worker_info()
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
         cv2.setNumThreads(0)
+        started = time.monotonic()
         while True:
-            picture, classes, region = self.crop(rng)
+            hard = min(1.0, (time.monotonic() - started) / self.ramp) if self.ramp else 1.0
+            picture, classes, region = self.crop(rng, hard)
             padded = torch.zeros(LONGEST, dtype=torch.long)
             padded[: len(classes)] = torch.tensor(classes, dtype=torch.long)
             pixels = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))
             yield pixels, padded, len(classes), region
 
-    def crop(self, rng: np.random.Generator) -> tuple[Picture, list[int], int]:
+    def crop(self, rng: np.random.Generator, hard: float = 1.0) -> tuple[Picture, list[int], int]:
         kind = rng.random()
         if kind < SHARES["nothing"]:
             return self._nothing(rng), [], NO_REGION
         kind -= SHARES["nothing"]
         if kind < SHARES["china"] and self.china:
-            return self._real(rng, self.china[int(rng.integers(len(self.china)))])
+            return self._real(rng, self.china[int(rng.integers(len(self.china)))], hard)
         kind -= SHARES["china"]
         if kind < SHARES["real"] and self.streets:
-            return self._real(rng, self.streets[int(np.searchsorted(self._reach, rng.random()))])
+            return self._real(
+                rng, self.streets[int(np.searchsorted(self._reach, rng.random()))], hard
+            )
         while True:
             index = int(rng.integers(len(self.bank)))
             classes = self.drawn[index]
             if classes is not None:
                 break
         scene = self.store.picture(self.frames[int(rng.integers(len(self.frames)))])
-        return photograph(rng, self.bank.picture(index), scene), classes, self.drawn_regions[index]
+        return (
+            photograph(rng, self.bank.picture(index), scene, hard),
+            classes,
+            self.drawn_regions[index],
+        )
 
-    def _real(self, rng: np.random.Generator, index: int) -> tuple[Picture, list[int], int]:
-        crop = seen_anew(rng, self.real.picture(index), self.real.corners(index))
+    def _real(
+        self, rng: np.random.Generator, index: int, hard: float
+    ) -> tuple[Picture, list[int], int]:
+        crop = seen_anew(rng, self.real.picture(index), self.real.corners(index), hard)
         return crop, self.known[index] or [], self.real_regions[index]
 
     def _nothing(self, rng: np.random.Generator) -> Picture:
@@ -102,20 +121,26 @@ class Crops(IterableDataset[Item]):
                 | (frame.boxes[:, 3] < y)
             )
             if clear.all():
-                corners = np.array([[x, y], [x + wide, y], [x + wide, y + high], [x, y + high]], np.float32)
+                corners = np.array(
+                    [[x, y], [x + wide, y], [x + wide, y + high], [x, y + high]], np.float32
+                )
                 return cut(self.store.picture(frame), corners)
 
 
-def seen_anew(rng: np.random.Generator, picture: Picture, corners: Corners) -> Picture:
+def seen_anew(
+    rng: np.random.Generator, picture: Picture, corners: Corners, hard: float = 1.0
+) -> Picture:
     """A real plate from further away, turned a little, through another camera."""
     height = float(corners[3, 1] - corners[0, 1])
-    if rng.random() < 0.75 and height > 14:
+    if rng.random() < 0.75 * hard and height > 14:
         wanted = float(np.exp(rng.uniform(np.log(12), np.log(height))))
         scale = max(wanted / height, 0.12)
-        picture = np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+        picture = np.asarray(
+            cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+        )
         corners = corners * scale
         height = wanted
-    if rng.random() < 0.7:
+    if rng.random() < 0.7 * hard:
         picture = sensor(rng, picture, sharpness=max(0.5, height / 34))
     middle = corners.mean(axis=0)
     angle = np.radians(rng.normal(0, 2.5))

@@ -44,8 +44,7 @@ class Attention(nn.Module):
         weights = torch.softmax(q @ k.transpose(-1, -2) * (1 / math.sqrt(each)), dim=-1)
         mixed = (weights @ v).transpose(1, 2).reshape(batch, places, width)
         x = x + self.out(mixed)
-        x = x + self.narrow(torch.relu(self.wide(self.norm2(x))))
-        return x
+        return x + self.narrow(torch.relu(self.wide(self.norm2(x))))
 
 
 class ReaderNet(nn.Module):
@@ -87,7 +86,7 @@ def _down(inputs: int, outputs: int, stride: tuple[int, int]) -> nn.Sequential:
 
 
 class Exported(nn.Module):
-    """What is written to ONNX: uint8 [B, 64, 160, 3] BGR → emissions [B, 80, 68], regions [B, R]."""
+    """Written to ONNX: uint8 [B, 64, 160, 3] BGR → emissions [B, 80, 68], regions [B, R]."""
 
     def __init__(self, net: ReaderNet) -> None:
         super().__init__()

@@ -37,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="start", help="name of a run whose weights to start from")
     parser.add_argument("--drawn", type=int, default=40_000, help="plates in the drawn bank")
     parser.add_argument("--peak", type=float, default=PEAK, help="highest learning rate")
+    parser.add_argument(
+        "--ramp", type=float, default=5, help="minutes from easy crops to hard ones"
+    )
     parser.add_argument("--relabel", action="store_true", help="cut the real plates out again")
 
 
@@ -53,12 +56,15 @@ def main(options: argparse.Namespace) -> int:
     torch.manual_seed(1)
     net = ReaderNet(len(regions)).to(where, memory_format=torch.channels_last)
     if options.start:
-        state = torch.load(CACHE / options.start / "state.pt", map_location=where, weights_only=True)
+        state = torch.load(
+            CACHE / options.start / "state.pt", map_location=where, weights_only=True
+        )
         net.load_state_dict(state["average"])
     average = Averaged(net)
     optimiser = torch.optim.AdamW(net.parameters(), options.peak, weight_decay=0.02, foreach=True)
     run.load(net, average, optimiser)
-    crops = Crops(FrameStore(CACHE / "frames"), bank, real, regions, seed=run.step + 1)
+    ramp = max(0.0, options.ramp * 60 - run.seconds())
+    crops = Crops(FrameStore(CACHE / "frames"), bank, real, regions, seed=run.step + 1, ramp=ramp)
     loader = DataLoader(crops, options.batch, num_workers=options.workers, prefetch_factor=4)
     _train(run, net, average, optimiser, iter(loader), bank, real, options.peak)
     return 0
@@ -125,10 +131,13 @@ def evaluate(net: torch.nn.Module, bank: PlateBank, real: RealCrops) -> dict[str
     rng = np.random.default_rng(5)
     drawn = [int(i) for i in rng.integers(0, len(bank), 600)]
     sets: dict[str, tuple[list[Picture], list[str]]] = {
-        "streets": ([_plain(real, i) for i in validation], [real.texts[i] for i in validation]),
-        "by eye": ([_plain(real, i) for i in by_eye], [real.texts[i] for i in by_eye]),
-        "china": ([_plain(real, i) for i in china], [real.texts[i] for i in china]),
-        "drawn": ([photograph(rng, bank.picture(i)) for i in drawn], [bank.texts[i] for i in drawn]),
+        "streets": ([plain(real, i) for i in validation], [real.texts[i] for i in validation]),
+        "by eye": ([plain(real, i) for i in by_eye], [real.texts[i] for i in by_eye]),
+        "china": ([plain(real, i) for i in china], [real.texts[i] for i in china]),
+        "drawn": (
+            [photograph(rng, bank.picture(i)) for i in drawn],
+            [bank.texts[i] for i in drawn],
+        ),
     }
     result = {}
     for name, (pictures, texts) in sets.items():
@@ -139,7 +148,7 @@ def evaluate(net: torch.nn.Module, bank: PlateBank, real: RealCrops) -> dict[str
     return result
 
 
-def _plain(real: RealCrops, index: int) -> Picture:
+def plain(real: RealCrops, index: int) -> Picture:
     return cut(real.picture(index), real.corners(index))
 
 

@@ -170,7 +170,9 @@ def place(picture: Picture, plate: Picture, corners: Corners) -> None:
         return
     ph, pw = plate.shape[:2]
     sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
-    shrink = min(1.0, max(sides[0], sides[2]) / pw, max(sides[1], sides[3]) / ph) if pw and ph else 1.0
+    shrink = (
+        min(1.0, max(sides[0], sides[2]) / pw, max(sides[1], sides[3]) / ph) if pw and ph else 1.0
+    )
     finer = 2.0  # twice as fine as the picture, then averaged: edges come out anti-aliased
     if shrink * finer < 0.8:
         size = (max(4, round(pw * shrink * finer)), max(4, round(ph * shrink * finer)))
@@ -201,7 +203,9 @@ def backdrop(rng: Generator, width: int, height: int, scene: Picture | None = No
         ch = min(ch, h)
         x, y = int(rng.integers(0, w - cw + 1)), int(rng.integers(0, h - ch + 1))
         piece = scene[y : y + ch, x : x + cw]
-        return np.asarray(cv2.resize(piece, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        return np.asarray(
+            cv2.resize(piece, (width, height), interpolation=cv2.INTER_AREA), np.uint8
+        )
     ground = np.full((height, width, 3), rng.integers(10, 230, 3) * rng.uniform(0.3, 1), np.uint8)
     for _ in range(int(rng.integers(0, 4))):
         a, b = rng.integers(0, (width, height)), rng.integers(0, (width, height))
@@ -224,13 +228,15 @@ def shaken(rng: Generator, corners: Corners, amount: float = 0.035) -> Corners:
     return (corners + off * size).astype(np.float32)
 
 
-def photograph(rng: Generator, plate: Picture, scene: Picture | None = None) -> Picture:
+def photograph(
+    rng: Generator, plate: Picture, scene: Picture | None = None, hard: float = 1.0
+) -> Picture:
     """A drawn plate [h, w, 3] as the reader will get it: [64, 160, 3], degraded, cut a little off.
 
-    `scene`: a frame to take the surroundings from.
+    `scene`: a frame to take the surroundings from. `hard`: from 0, large and clean, to 1.
     """
     ph, pw = plate.shape[:2]
-    high = float(np.exp(rng.uniform(np.log(9), np.log(75))))
+    high = float(np.exp(rng.uniform(np.log(9 + 31 * (1 - hard)), np.log(75))))
     wide = high * pw / ph * rng.uniform(0.85, 1.15)
     corners = pose(rng, wide, high, strength=float(rng.choice([0.3, 1.0], p=[0.4, 0.6])))
     low, top = corners.min(axis=0), corners.max(axis=0)
@@ -244,5 +250,6 @@ def photograph(rng: Generator, plate: Picture, scene: Picture | None = None) -> 
         colour = tuple(int(v) for v in rng.integers(0, 90, 3))
         cv2.fillConvexPoly(view, np.round(around).astype(np.int32), colour, cv2.LINE_AA)
     place(view, plate, corners)
-    view = sensor(rng, view, sharpness=max(0.6, high / 28))
+    if rng.random() <= hard:
+        view = sensor(rng, view, sharpness=max(0.6, high / 28))
     return cut(view, shaken(rng, corners))
