@@ -1,7 +1,7 @@
 """When several readings of one plate are taken as its text without anybody looking.
 
 Pure rules on proposals. Their thresholds were set by looking at contact sheets of what they let
-through (`python -m training.labels.sheets agreed`), source by source.
+through (`python -m training.labels.review show NAME --verdict agreed`), source by source.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LEGIBLE: Final = 0.3
 SWAPS: Final = {"O0": -0.7, "I1": -0.7, "D0": -3.0}
 """Log-likelihood of reading the one for the other. The shapes of the first two pairs hardly differ,
 so the reader follows the neighbours; position tells better, and the grammar knows the positions."""
-CLEARLY: Final = 3.5
+CLEARLY: Final = 4.5
 """Nats by which the best spelling must be likelier than the next; else a person looks."""
 _FOLD: Final = str.maketrans("OI", "01")
 
@@ -109,14 +109,13 @@ def settle(proposal: Proposal, grammar: Grammar | None = None) -> Settled:
     text, clearly = spelled({cut.text for cut in for_it}, grammar)
     fit = grammar.fit(text)
     against = max((cut.score for cut in cuts if folded(cut.text) != winner), default=0.0)
-    from_lines = [cut.score for cut in for_it if cut in lines]
-    from_boxes = [cut.score for cut in for_it if cut in boxes]
-    scores = sorted(from_lines + from_boxes)
+    scores = sorted(cut.score for cut in for_it)
     sure = (
         # The small year of a Pakistani plate is often missed in all cuts alike: nobody but a
         # person settles two rows.
         rows == 1
-        and bool(from_lines and from_boxes)
+        and any(cut in for_it for cut in lines)
+        and any(cut in for_it for cut in boxes)
         and len(for_it) >= 4
         and scores[-1] >= SURE
         and scores[len(scores) // 2] >= GOOD

@@ -51,9 +51,9 @@ def plates(data: Path, *parts: Split) -> Iterator[Plate]:
                 yield Plate(str(record["file"]), index, (x1, y1, x2, y2), source, split_of(record))
 
 
-def picture_of(data: Path, file: str) -> Picture:
-    """The picture `file` of `detect/`, BGR. Raises FileNotFoundError."""
-    picture = cv2.imread(str(data / "detect" / file), cv2.IMREAD_COLOR)
+def picture_of(folder: Path, file: str) -> Picture:
+    """The picture `file` in `folder` (`detect` of the data), BGR. Raises FileNotFoundError."""
+    picture = cv2.imread(str(folder / file), cv2.IMREAD_COLOR)
     if picture is None:
-        raise FileNotFoundError(f"detect/{file} is missing or no picture")
+        raise FileNotFoundError(f"{folder / file} is missing or no picture")
     return np.asarray(picture, np.uint8)

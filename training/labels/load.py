@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import cv2
-
+from inference.syntaxes import grammar_for
 from training.labels.agree import settle
-from training.labels.boxes import plates
+from training.labels.boxes import picture_of, plates
 from training.labels.choices import ChoiceError, decode, load_choices
 from training.labels.propose import PROPOSALS, read_proposals
 from training.paths import data
@@ -49,14 +48,14 @@ def load_labels(*parts: Split, proposals: Path = PROPOSALS) -> list[RealCrop]:
     Plates that were looked at have the text that was decided, or are left out; others have the
     agreed one. A choice made for other proposals is left out and logged.
     """
-    folder = data()
+    folder, grammar = data(), grammar_for()
     known, chosen = read_proposals(proposals), load_choices()
     found = []
     for plate in plates(folder, *parts):
         proposal = known.get(plate.key)
         if proposal is None:
             continue
-        settled = settle(proposal)
+        settled = settle(proposal, grammar)
         text: str | None = settled.text if settled.verdict == "agreed" else None
         sure: Sure = "agreed"
         if plate.key in chosen:
@@ -67,14 +66,13 @@ def load_labels(*parts: Split, proposals: Path = PROPOSALS) -> list[RealCrop]:
                 _log.warning("%s: %s", plate.key, error)
                 text = None
         if text:
-            region = settled.region if text == settled.text else None
             found.append(
                 RealCrop(
                     file=f"detect/{plate.file}",
                     box=plate.box,
                     quad=proposal.quad,
                     text=text,
-                    region=region,
+                    region=grammar.fit(text).region,
                     sure=sure,
                     split=plate.split,
                     source=plate.source,
@@ -90,8 +88,7 @@ def _china(folder: Path, parts: tuple[Split, ...]) -> list[RealCrop]:
         split = split_of_crop(row["file"])
         if split not in parts:
             continue
-        picture = cv2.imread(str(folder / "crops" / row["file"]), cv2.IMREAD_COLOR)
-        height, width = picture.shape[:2]
+        height, width = picture_of(folder / "crops", row["file"]).shape[:2]
         found.append(
             RealCrop(
                 file=f"crops/{row['file']}",

@@ -190,7 +190,7 @@ def proposals(folder: Path, skip: frozenset[str] | set[str], most: int) -> Itera
     ocr = Ocr()
     wanted = [plate for plate in plates(folder, "train", "validation") if plate.key not in skip]
     for file, group in groupby(wanted[:most], key=lambda plate: plate.file):
-        picture = picture_of(folder, file)
+        picture = picture_of(folder / "detect", file)
         for plate in group:
             yield propose(ocr, picture, plate)
 
