@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -21,8 +22,10 @@ LONGEST: Final = 14
 """Characters of a text at most; longer ones are left out."""
 PROVINCES: Final = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 CHARACTERS: Final = ALPHABET if len(ALPHABET) > 36 else ALPHABET + PROVINCES
-SHARES: Final = {"real": 0.42, "china": 0.04, "nothing": 0.04}
+SHARES: Final = {"real": 0.42, "china": 0.05, "nothing": 0.04}
 """Of the crops shown; the rest are drawn."""
+OFTEN: Final = {"CN": 2.5}
+"""Of drawn plates: 31 provinces want more than one country's share."""
 NO_REGION: Final = -1
 
 Item = tuple[torch.Tensor, torch.Tensor, int, int]
@@ -60,6 +63,12 @@ class Crops(IterableDataset[Item]):
         self.china = [i for i in train if real.rows[i]["source"] == "china"]
         self.streets = [i for i in train if real.rows[i]["source"] != "china"]
         looked_at = [2.0 if real.rows[i]["sure"] == "by eye" else 1.0 for i in self.streets]
+        # All but a few real ones are of one province: the others come as often as they can.
+        first = Counter(real.texts[i][0] for i in self.china)
+        rare = np.cumsum([first[real.texts[i][0]] ** -0.75 for i in self.china])
+        self._china_reach = rare / rare[-1] if len(rare) else rare
+        often = np.cumsum([OFTEN.get(region, 1.0) for region in bank.regions])
+        self._drawn_reach = often / often[-1]
         self._reach = np.cumsum(looked_at) / max(sum(looked_at), 1.0)
 
     def __iter__(self) -> Iterator[Item]:
@@ -81,14 +90,15 @@ class Crops(IterableDataset[Item]):
             return self._nothing(rng), [], NO_REGION
         kind -= SHARES["nothing"]
         if kind < SHARES["china"] and self.china:
-            return self._real(rng, self.china[int(rng.integers(len(self.china)))], hard)
+            index = self.china[int(np.searchsorted(self._china_reach, rng.random()))]
+            return self._real(rng, index, hard)
         kind -= SHARES["china"]
         if kind < SHARES["real"] and self.streets:
             return self._real(
                 rng, self.streets[int(np.searchsorted(self._reach, rng.random()))], hard
             )
         while True:
-            index = int(rng.integers(len(self.bank)))
+            index = int(np.searchsorted(self._drawn_reach, rng.random()))
             classes = self.drawn[index]
             if classes is not None:
                 break
