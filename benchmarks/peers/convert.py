@@ -22,7 +22,7 @@ def weights() -> Path:
 
 
 def main(out: Path) -> None:
-    """Write the network, its boxes decoded, with free height and width."""
+    """Write the network, its boxes decoded, for pictures of 640×640."""
     # ultralytics asks for torchvision's version when imported, and for nothing else of it here.
     real = importlib.metadata.version
 
@@ -38,16 +38,15 @@ def main(out: Path) -> None:
     opened = torch.load(weights(), map_location="cpu", weights_only=False)
     model = (opened.get("ema") or opened["model"]).float().eval().fuse()
     for part in model.modules():
-        if hasattr(part, "dynamic"):  # the head: anchors from the input's size, in the graph
-            part.dynamic, part.export, part.format = True, True, "onnx"
+        if hasattr(part, "export"):  # the head
+            part.export, part.format = True, "onnx"
     unfinished = out.with_suffix(".part")
     torch.onnx.export(
         model,
-        (torch.zeros(1, 3, 384, 640),),
+        (torch.zeros(1, 3, 640, 640),),
         str(unfinished),
         input_names=["images"],
         output_names=["output"],
-        dynamic_axes={"images": {2: "height", 3: "width"}, "output": {2: "boxes"}},
         opset_version=17,
         dynamo=False,
     )

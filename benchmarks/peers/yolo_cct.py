@@ -2,8 +2,9 @@
 
     python -m benchmarks.peers.yolo_cct DETECTOR.onnx READER.onnx
 
-Prepared as ultralytics and fast-plate-ocr do by default: longer side 640, padded to a multiple of
-32; score ≥ 0.25, NMS at IoU 0.7; the box with 5 % added on each side, stretched to 128×64 RGB.
+Prepared as ultralytics does for an ONNX file and fast-plate-ocr by default: longer side 640,
+padded to 640×640; score ≥ 0.25, NMS at IoU 0.7; the box with 5 % added on each side, stretched to
+128×64 RGB.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from benchmarks.peers.protocol import Clock, serve
 
 Values = NDArray[Any]
 
-SIDE, STRIDE = 640, 32
+SIDE = 640
 SCORE, NMS = 0.25, 0.7
 LOW = 0.001  # down to which score boxes are listed, as ultralytics does for average precision
 MARGIN = 0.05
@@ -35,16 +36,15 @@ def session(path: str) -> onnxruntime.InferenceSession:
 
 
 def letterbox(picture: Values) -> tuple[Values, float, int, int]:
-    """(network input [1, 3, h, w], scale, pixels of padding left, above)."""
+    """(network input [1, 3, 640, 640], scale, pixels of padding left, above)."""
     height, width = picture.shape[:2]
     scale = SIDE / max(height, width)
     new = round(width * scale), round(height * scale)
     if new != (width, height):
         picture = cv2.resize(picture, new, interpolation=cv2.INTER_LINEAR)
-    across, down = -new[0] % STRIDE / 2, -new[1] % STRIDE / 2
-    left, top = round(across - 0.1), round(down - 0.1)
+    left, top = (SIDE - new[0]) // 2, (SIDE - new[1]) // 2
     picture = cv2.copyMakeBorder(
-        picture, top, round(down + 0.1), left, round(across + 0.1),
+        picture, top, SIDE - new[1] - top, left, SIDE - new[0] - left,
         cv2.BORDER_CONSTANT, value=(114, 114, 114),
     )  # fmt: skip
     return cv2.dnn.blobFromImage(picture, 1 / 255, swapRB=True), scale, left, top
