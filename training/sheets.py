@@ -20,13 +20,19 @@ from training.export import FILES, onnx_runner, session
 from training.paths import CACHE, WEIGHTS
 from training.reader.crops import RealCrops
 from training.reader.train import plain, spell
+from training.synthesis.photograph import photograph
 
 TILE: Final = (240, 150)
 SURE: Final = 0.3
+HARD_OF: Final = 300
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--which", choices=["detector", "reader"], help="only this one")
+    parser.add_argument(
+        "--which",
+        choices=["detector", "reader", "hard"],
+        help="only this one; hard: drawn plates that are hard to read and were read right",
+    )
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of the ONNX files")
     parser.add_argument("--count", type=int, default=60)
 
@@ -34,6 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     folder = CACHE / "sheets"
     folder.mkdir(parents=True, exist_ok=True)
+    if options.which == "hard":
+        tiles, share = hard_plates(options.weights / f"{FILES['reader']}.onnx")
+        cv2.imwrite(str(folder / "hard.png"), sheet(tiles[: options.count]))
+        print(f"{folder}/hard.png: of {HARD_OF} drawn plates as hard as these {share:.1%} are read")
+        return 0
     for which in [options.which] if options.which else ["detector", "reader"]:
         path = options.weights / f"{FILES[which]}.onnx"
         tiles = detector_misses(path) if which == "detector" else reader_misses(path)
@@ -95,6 +106,32 @@ def reader_misses(path: Path) -> list[tuple[Picture, str]]:
             misses.append((sure, crop, f"{ascii_of(real.texts[index])} read {ascii_of(read)}"))
     misses.sort(key=lambda miss: -miss[0])
     return [(picture, text) for _, picture, text in misses]
+
+
+def hard_plates(path: Path) -> tuple[list[tuple[Picture, str]], float]:
+    """The blurriest third of newly drawn and photographed plates: those read right, how many are.
+
+    Drawn with a seed that no training uses.
+    """
+    from training.synthesis.draw import draw_plate
+
+    rng = np.random.default_rng(20_26_11)
+    reader = session(path)
+    plates = []
+    for _ in range(3 * HARD_OF):
+        drawn = draw_plate(rng)
+        crop = photograph(rng, drawn.picture)
+        grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY).astype(np.float32)
+        detail = float(cv2.Laplacian(grey, cv2.CV_32F).std() / (grey.std() + 1))
+        plates.append((detail, crop, drawn.text))
+    plates.sort(key=lambda plate: plate[0])
+    hardest = plates[:HARD_OF]
+    right = []
+    for _, crop, text in hardest:
+        read = spell(reader.run(None, {"crops": crop[None]})[0][0].argmax(-1))
+        if read == text:
+            right.append((crop, ascii_of(text)))
+    return right, len(right) / len(hardest)
 
 
 def ascii_of(text: str) -> str:
