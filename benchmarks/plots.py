@@ -63,8 +63,8 @@ class Svg:
 
 def columns(title: str, groups: Sequence[str], series: Mapping[str, Sequence[float | None]]) -> Svg:
     """Shares (0–1) as columns: a group for each of `groups`, in it one column of each series."""
-    left, top, high = 46, 58, 190
-    wide = max(46, 24 * len(series) + 18)
+    left, top, high = 46, 68, 190
+    wide = max(46, 28 * len(series) + 18)
     svg = Svg(max(520, left + wide * len(groups) + 20), top + high + 40, title)
     svg.legend(list(series), 42)
     right = left + wide * len(groups)
@@ -108,8 +108,8 @@ def stacked(
 
 def reliability(title: str, curves: Mapping[str, Sequence[dict[str, Any]]]) -> Svg:
     """Share right against score, one dot a bin and the larger the more readings it holds."""
-    left, top, side = 60, 58, 300
-    svg = Svg(left + side + 60, top + side + 52, title)
+    left, top, side = 60, 58, 360
+    svg = Svg(left + side + 80, top + side + 52, title)
     svg.legend(list(curves), 42)
     for tick in range(0, 11, 2):
         at = tick / 10
@@ -124,7 +124,7 @@ def reliability(title: str, curves: Mapping[str, Sequence[dict[str, Any]]]) -> S
             x = left + side * one["mean_score"]
             y = top + side * (1 - one["right"])
             svg.dot(x, y, 2.5 + min(9.0, one["count"] ** 0.5 / 2), colour)
-            svg.text(x - 8, y + 16, str(one["count"]), kind="m", anchor="end")
+            svg.text(x - 12, y - 5, str(one["count"]), kind="m", anchor="end")
     return svg
 
 
@@ -147,7 +147,7 @@ def accuracy(result: dict[str, Any], folder: Path) -> None:
     ).save(folder / "heights.svg")
     ours = next(iter(systems))
     reliability(
-        "Is the score to be believed? Share right by score, and readings",
+        "Share of readings that are right, by score (readings)",
         {ours: systems[ours]["calibration"]["bins"]},
     ).save(folder / "reliability.svg")
 
