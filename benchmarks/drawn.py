@@ -1,8 +1,8 @@
 """Drawn Chinese crops, as many of each province: `python -m benchmarks.drawn FOLDER COUNT`.
 
 Runs in training's environment, with its drawing and its camera, from seeds training never uses.
-Plates are 20 to 60 pixels high: as the real crops are, and above the size at which a person can
-still tell 31 provinces apart. Writes crops and `labels.jsonl`, the lines of which look like those
+Plates are 20 to 60 pixels high for each row of theirs: as the real crops are, and above the size at
+which a person can still tell 31 provinces apart. Writes crops and `labels.jsonl`, the lines of which look like those
 of the real ones.
 """
 
@@ -26,16 +26,16 @@ HIGH: Final = 60.0
 PROVINCES: Final = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 
 
-def crop(rng: np.random.Generator, plate: Picture) -> Picture:
+def crop(rng: np.random.Generator, plate: Picture, rows: int) -> Picture:
     """A flat plate as a camera would have cut it: turned, a little of what is around it, worn."""
-    height = float(np.exp(rng.uniform(np.log(LOW), np.log(HIGH))))
+    height = rows * float(np.exp(rng.uniform(np.log(LOW), np.log(HIGH))))
     corners = pose(rng, height * plate.shape[1] / plate.shape[0], height, strength=0.5)
     room = height * rng.uniform(0.05, 0.3)
     corners = corners - corners.min(axis=0) + room
     width, tall = (int(v) for v in np.ceil(corners.max(axis=0) + room))
     view = backdrop(rng, width, tall)
     place(view, plate, corners)
-    return sensor(rng, view, sharpness=height / 24)
+    return sensor(rng, view, sharpness=height / rows / 24)
 
 
 def main(folder: Path, count: int) -> None:
@@ -49,7 +49,7 @@ def main(folder: Path, count: int) -> None:
             continue
         wanted[plate.text[0]] -= 1
         name = f"{len(lines):05}.png"
-        cv2.imwrite(str(folder / name), crop(rng, plate.picture))
+        cv2.imwrite(str(folder / name), crop(rng, plate.picture, plate.rows))
         lines.append(json.dumps({"file": name, "text": plate.text}, ensure_ascii=False))
     (folder / "labels.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
