@@ -2,8 +2,8 @@
 
 Runs in training's environment, with its drawing and its camera, from seeds training never uses.
 Plates are 20 to 60 pixels high for each row of theirs: as the real crops are, and above the size at
-which a person can still tell 31 provinces apart. Writes crops and `labels.jsonl`, the lines of which look like those
-of the real ones.
+which a person can still tell 31 provinces apart. Writes crops, and `labels.jsonl` as the real ones
+have it.
 """
 
 from __future__ import annotations
