@@ -87,6 +87,20 @@ CAMERA_STATES = {
     "new": Shown("Never heard of", "none", "dash"),
 }
 
+REFUSALS = {
+    "too-small": "too small",
+    "blurred": "blurred",
+    "no-syntax": "no plate's pattern",
+    "low-score": "unsure",
+    "overlap": "read twice",
+    "crowded": "too many finds",
+    "shape": "not a plate's shape",
+    "length": "not a plate's length",
+    "words": "words or a date",
+    "unsure": "unsure",
+}
+"""Why a find was not handed on as a plate (`inference.results.REASONS`), in a word or two."""
+
 
 def verdict(name: str | None) -> Shown:
     """How a verdict is shown; None: there is none yet."""
@@ -96,3 +110,8 @@ def verdict(name: str | None) -> Shown:
 def reason(name: str | None) -> str:
     """A verdict's reason in words; empty for none."""
     return REASONS[Reason(name)] if name else ""
+
+
+def refusal(name: str) -> str:
+    """Why finds were turned down, in words; of an older version's reasons, its own name."""
+    return REFUSALS.get(name, name.replace("-", " "))

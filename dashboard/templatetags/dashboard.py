@@ -110,6 +110,12 @@ def reason_words(name: str | None) -> str:
 
 
 @register.filter
+def refusal_words(reason: str) -> str:
+    """Why finds were turned down, in words."""
+    return wording.refusal(reason)
+
+
+@register.filter
 def case_state_words(state: str) -> str:
     """A case's state in words."""
     return wording.CASE_STATES[state].label

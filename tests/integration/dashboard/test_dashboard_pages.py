@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import strip_tags
 
 from audit.models import AuditRow
 from audit.services import Actor, record
-from cameras.models import SiteRole, Zone
+from cameras.counting import day_of
+from cameras.models import DayCount, SiteRole, Zone
 from core.ids import uuid7
 from core.models import User
 from enforcement.rights.models import SiteRules
@@ -335,6 +338,20 @@ def test_a_suspended_site_is_named(client: Client, rows: Rows, operator: User) -
     )
     html = client.get(reverse("cameras")).content.decode()
     assert "Enforcement is suspended at Riverside car park" in html
+
+
+def test_a_camera_says_what_was_turned_down(client: Client, rows: Rows, viewer: User) -> None:
+    today = day_of(rows.site, timezone.now())
+    for what, count in (("captures", 40), ("reads", 31), ("blurred", 4), ("too-small", 7)):
+        DayCount.objects.create(camera=rows.camera, day=today, what=what, count=count)
+    DayCount.objects.create(
+        camera=rows.camera, day=today - timedelta(days=3), what="captures", count=60
+    )
+    client.force_login(viewer)
+    text = " ".join(strip_tags(client.get(reverse("cameras")).content.decode()).split())
+    assert "Read today 31 plates in 40 captures" in text
+    assert "11 finds turned down: too small&nbsp;7, blurred&nbsp;4" in text
+    assert "Last 7 days 31 plates in 100 captures" in text
 
 
 def test_health_and_metrics(client: Client, operator: User) -> None:

@@ -8,6 +8,7 @@ from dashboard import wording
 from enforcement.cases.models import Case
 from enforcement.rights.outcomes import Reason, Verdict
 from enforcement.watchlist.models import Alert
+from inference.results import REASONS
 
 STATIC = Path(__file__).resolve().parents[3] / "static" / "platewarden"
 ALL_SHOWN = [
@@ -22,6 +23,7 @@ ALL_SHOWN = [
 def test_nothing_is_without_words() -> None:
     assert set(wording.VERDICTS) == set(Verdict)
     assert set(wording.REASONS) == set(Reason)
+    assert set(wording.REFUSALS) >= set(REASONS)
     assert set(wording.CASE_STATES) == set(Case.State.values)
     assert set(wording.CERTAINTIES) == set(Alert.Certainty.values)
 
@@ -32,6 +34,11 @@ def test_tone_and_icon_exist(shown: wording.Shown) -> None:
     icons = (STATIC / "icons.svg").read_text()
     assert f".badge--{shown.tone} {{" in css or shown.tone == "none"
     assert f'<symbol id="{shown.icon}"' in icons
+
+
+def test_a_refusal_without_words_is_called_by_its_name() -> None:
+    assert wording.refusal("too-small") == "too small"
+    assert wording.refusal("odd-old-reason") == "odd old reason"
 
 
 def test_certainties_differ_by_more_than_colour() -> None:
