@@ -19,7 +19,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from inference.geometry import grow, order_corners, rectify, side_lengths
+from inference.geometry import grow, order_corners, side_lengths
 from inference.results import Corners, Picture
 
 CHARACTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -116,12 +116,31 @@ class Ocr:
         across, down = side_lengths(quad)
         least, most = LINE_WIDTHS
         width = round(across / max(down, 1.0) * LINE_HEIGHT / LINE_STRIDE) * LINE_STRIDE
-        line = rectify(picture, quad, min(most, max(least, width)), LINE_HEIGHT)
+        line = cut_line(picture, quad, min(most, max(least, width)))
         (batch,) = self._read.run(None, {"x": _as_input(line)})
         emissions = np.zeros((len(batch[0]), 1 + len(CHARACTERS)), dtype=np.float32)
         np.add.at(emissions.T, self._columns, batch[0][:, self._classes].T)
         emissions[:, 0] = np.maximum(0.0, 1.0 - emissions[:, 1:].sum(axis=1))
         return greedy(emissions)
+
+
+def cut_line(picture: Picture, quad: Corners, width: int) -> Picture:
+    """A quad by perspective transform, `width` × `LINE_HEIGHT` pixels.
+
+    The product's own `rectify` may become a better one; this one stays, as one other grey value can
+    put two candidates into another order.
+    """
+    across, down = side_lengths(quad)
+    finer = min(8, max(1, round(down / LINE_HEIGHT), round(across / width)))
+    wide, high = width * finer, LINE_HEIGHT * finer
+    target = np.array([[0, 0], [wide, 0], [wide, high], [0, high]], dtype=np.float32)
+    transform = cv2.getPerspectiveTransform(quad, target)
+    cut = cv2.warpPerspective(
+        picture, transform, (wide, high), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    if finer > 1:
+        cut = cv2.resize(cut, (width, LINE_HEIGHT), interpolation=cv2.INTER_AREA)
+    return np.asarray(cut, dtype=np.uint8)
 
 
 def greedy(emissions: NDArray[np.float32]) -> Text:
