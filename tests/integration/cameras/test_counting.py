@@ -12,6 +12,7 @@ from cameras.counting import Counted, captures_count, counted, day_of
 from cameras.models import Capture, DayCount, Site
 from core.ids import uuid7
 from tests.integration.cameras.conftest import Device
+from vault.models import DataClass
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 
@@ -29,6 +30,8 @@ def finished(device: Device, *, failed: bool = False, reads: int = 0, **rejected
         failure="broken_picture" if failed else "",
         event_token=uuid.uuid4(),
         content_digest=b"0" * 32,
+        data_class=DataClass.PENDING,
+        data_key=uuid.uuid4(),
         captured_at=NOW,
         received_at=NOW,
         outcome={
