@@ -1,5 +1,6 @@
 """Every page: who gets in, what it may load, and how many queries it may take."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -8,7 +9,6 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import strip_tags
 
 from audit.models import AuditRow
 from audit.services import Actor, record
@@ -348,7 +348,8 @@ def test_a_camera_says_what_was_turned_down(client: Client, rows: Rows, viewer: 
         camera=rows.camera, day=today - timedelta(days=3), what="captures", count=60
     )
     client.force_login(viewer)
-    text = " ".join(strip_tags(client.get(reverse("cameras")).content.decode()).split())
+    html = client.get(reverse("cameras")).content.decode()
+    text = " ".join(re.sub(r"<[^>]+>", " ", html).split())
     assert "Read today 31 plates in 40 captures" in text
     assert "11 finds turned down: too small&nbsp;7, blurred&nbsp;4" in text
     assert "Last 7 days 31 plates in 100 captures" in text
