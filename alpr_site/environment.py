@@ -27,6 +27,12 @@ def _words(value: str) -> list[str]:
     return [word.strip() for word in value.split(",") if word.strip()]
 
 
+def _tiles(value: str) -> str:
+    if value not in ("auto", "never"):
+        raise ValueError("expected auto or never")
+    return value
+
+
 @dataclass(frozen=True)
 class Setting:
     """One environment variable: how it is read, its default, what it is for."""
@@ -64,6 +70,12 @@ SETTINGS = (
     Setting("PLATEWARDEN_MAX_AGE_DAYS", "31", int, "Oldest capture time taken, in days."),
     Setting("PLATEWARDEN_MAX_AHEAD_MINUTES", "60", int, "Furthest capture time ahead, in minutes."),
     Setting("PLATEWARDEN_LEASE_SECONDS", "15", int, "How long a worker may hold a capture."),
+    Setting(
+        "PLATEWARDEN_SECOND_READER", "true", _boolean, "Ask PP-OCRv6 where our reader is unsure."
+    ),
+    Setting(
+        "PLATEWARDEN_TILES", "auto", _tiles, "Search large pictures in tiles too: auto or never."
+    ),
     Setting("EMAIL_URL", "console://", str, "Mail: smtp://user:password@host:port or console://."),
     Setting("EMAIL_FROM", "platewarden@localhost", str, "Sender of mail."),
 )

@@ -53,6 +53,11 @@ class Site(models.Model):
         blank=True,
         help_text="Countries whose plates are common here (ISO 3166 codes): a hint to the reader.",
     )
+    regions_strict = models.BooleanField(
+        default=False,
+        help_text="Consider the plate formats of these countries alone. A foreign plate is then "
+        "read as free text, or as the nearest format of these: leave it off on a public road.",
+    )
     debounce_seconds = models.PositiveSmallIntegerField(
         default=45, help_text="Reads of one vehicle this close together are one passage."
     )

@@ -1,8 +1,8 @@
 """Reading plates: a picture in, readings out. No Django, nothing else of ours, no network.
 
 `pictures` bytes → pixels, or a clear refusal
-`detector`, `recogniser` the two models, behind the interfaces in `results`
-`syntaxes`, `decode` from a reader's probabilities to plate texts, held to the country syntaxes
-`lines` which lines of text are plates, which belong together
-`engine` the pipeline, as a list of steps; `cli` its command line
+`detector`, `reader`, `second` the models, behind the interfaces in `results`; `models` their files
+`syntaxes`, `decode` from a reader's probabilities to plate texts, weighed by the country syntaxes
+`pipeline` the steps of a reading; `engine` what runs them; `cli` its command line
+`voting`, `tracking` from the reads of many frames to one text for each vehicle
 """

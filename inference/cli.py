@@ -1,5 +1,5 @@
-"""`./run read [--json] [--crop] [--regions EU,US] PATH…`: plates of pictures, one line each;
-`./run read --video [--every N] FILE…`: vehicles of videos, one line each.
+"""`./run read [--json] [--crop] [--regions EU,US [--strict]] PATH…`: plates of pictures, one line
+each; `./run read --video [--every N] FILE…`: vehicles of videos, one line each.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from inference.engine import Engine, Kind
+from inference.engine import Engine
 from inference.models import ModelError
 from inference.pictures import PictureError, decode_picture
+from inference.pipeline import Kind
+from inference.second import SecondReader
 from inference.syntaxes import SyntaxFileError
 from inference.video import VideoError, read_video, track_answer, track_line
 
@@ -32,7 +34,9 @@ def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     regions = [code for code in options.regions.split(",") if code.strip()]
     try:
-        engine = Engine(regions)
+        engine = Engine(
+            regions, strict=options.strict, second=None if options.alone else SecondReader()
+        )
         engine.warm_up()
     except (ModelError, SyntaxFileError) as error:
         print(f"read: {error}", file=sys.stderr)
@@ -67,6 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--regions", default="", help="where plates are expected to be from: BR, US-CA, EU, …"
     )
+    parser.add_argument(
+        "--strict", action="store_true", help="consider no syntax of another region"
+    )
+    parser.add_argument("--alone", action="store_true", help="never ask the second reader")
     return parser
 
 
@@ -102,7 +110,7 @@ def walk(given: str) -> Iterator[str]:
 def read_file(engine: Engine, path: str, kind: Kind) -> dict[str, Any]:
     """One picture's JSON object; `ms` is decoding and reading together."""
     started = time.perf_counter()
-    answer: dict[str, Any] = {"file": path, "ms": 0.0, "plates": []}
+    answer: dict[str, Any] = {"file": path, "ms": 0.0, "plates": [], "rejected": []}
     try:
         reading = engine.read(decode_picture(Path(path).read_bytes()), kind=kind)
     except PictureError as error:
@@ -124,6 +132,10 @@ def read_file(engine: Engine, path: str, kind: Kind) -> dict[str, Any]:
             }
             for plate in reading.plates
         ]
+        answer["rejected"] = [
+            {"reason": one.reason, "box": one.box, "detector_score": one.detector_score}
+            for one in reading.rejected
+        ]
     answer["ms"] = round((time.perf_counter() - started) * 1000, 1)
     return answer
 
@@ -136,7 +148,9 @@ def as_line(answer: dict[str, Any]) -> str:
         f"{plate['text']}  {plate['score']:.2f}  {plate['region'] or '??'}  {list(plate['box'])}"
         for plate in answer["plates"]
     )
-    return f"{name}  {plates or 'no plate'}  {answer['ms']:.0f} ms"
+    reasons = ", ".join(one["reason"] for one in answer["rejected"])
+    turned_down = f"  (not read: {reasons})" if reasons else ""
+    return f"{name}  {plates or 'no plate'}{turned_down}  {answer['ms']:.0f} ms"
 
 
 if __name__ == "__main__":

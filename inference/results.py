@@ -7,7 +7,7 @@ x to the right, y down) and may lie a little outside it where a plate is cut by 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,29 +40,51 @@ ALPHABET = LATIN + PROVINCES
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A place where a detector saw a line of text. `score` is the detector's own, 0–1."""
+    """A place where a detector saw a plate: its outer edge. `score` is the detector's own, 0–1."""
 
     quad: Quad
     score: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Recognition:
+    """A plate as our reader saw it. `regions`: its probabilities by region code ("CZ", "US-CA"),
+    the negligible ones left out."""
+
+    emissions: Emissions
+    regions: Mapping[str, float]
+
+
 class Detector(Protocol):
-    """Finds lines that may be plates. Answers in the coordinates of `picture`, in any order."""
+    """Finds plates. Answers in the coordinates of `picture`."""
 
     @property
     def version(self) -> str:
         """Model name and the first digits of its sha256, kept with each read as evidence."""
 
-    def detect(self, picture: Picture) -> Sequence[Detection]: ...
+    def detect(self, picture: Picture, *, long_side: int | None = None) -> Sequence[Detection]:
+        """`long_side`: pixels of the network's input, another than the detector's own."""
 
 
 class Recogniser(Protocol):
-    """Reads the line inside a quad. It cuts it out itself, at the size it was trained for."""
+    """Reads the plates inside quads. It cuts them out itself, as it was trained."""
 
     @property
     def version(self) -> str: ...
 
-    def read(self, picture: Picture, quad: Corners) -> Emissions: ...
+    def read(self, picture: Picture, quads: Sequence[Corners]) -> Sequence[Recognition]: ...
+
+    def calibrate(self, raw: float) -> float:
+        """A raw score → the share of reads with such a score that are right, 0–1; rising."""
+
+
+class SecondOpinion(Protocol):
+    """Another reader, asked about single plates; None where it cannot say anything."""
+
+    @property
+    def version(self) -> str: ...
+
+    def read(self, picture: Picture, quad: Corners) -> Emissions | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +99,17 @@ class Candidate:
 class Plate:
     """One plate that was read. The scores are different facts and are never averaged together.
 
-    `detector_score`: how sure the detector was that a line of text is there, 0–1; 1.0 where the
-    caller said so by giving a crop that was read whole.
+    `detector_score`: how sure the detector was that a plate is there, 0–1; 1.0 where the caller
+    said so by giving a crop that was read whole.
     `chars`: one score per character of `text`, 0–1. Where the country's syntax rules out the twin
     of a look-alike (a letter O where only digits stand), the twin's share counts for the character.
-    `score`: the share of `text` among everything the reader considered possible, times its
-    weakest character: low both when a character is unclear and when another text is as likely. At
-    most 0.5 for a plate that touches the edge of a frame, since it may go on beyond it.
+    `score`: how often such a read is right, 0–1. It comes from the share of `text` among everything
+    the reader considered possible, times its weakest character: low both when a character is
+    unclear and when another text is as likely. At most 0.5 for a plate that touches the edge of a
+    frame, since it may go on beyond it.
     `candidates`: best first; the first is `text` itself, the others those the reader proposed.
-    `region`: ISO 3166-1 alpha-2, for US states ISO 3166-2 ("US-CA"); None where the text fits the
-    syntax of several places about equally, or of none.
+    `region`: ISO 3166-1 alpha-2, for US states ISO 3166-2 ("US-CA"), from the syntaxes the text
+    fits and from what the plate looks like; None where several places are about as likely.
     """
 
     text: str
@@ -101,7 +124,7 @@ class Plate:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A line that was found but is not handed on as a plate. Its text is not kept.
+    """A place that was found but is not handed on as a plate. Its text is not kept.
 
     `reason` is one of `REASONS`.
     """
@@ -112,13 +135,12 @@ class Rejected:
 
 
 REASONS = {
-    "too-small": "the line is too small to be read",
-    "shape": "the line is too long, too square or too steep for a plate",
-    "crowded": "the picture holds more lines than are read; this was among the least likely",
-    "length": "the text has too few or too many characters for a plate",
-    "words": "the text is more like a word, a date or a number than like a plate",
-    "unsure": "the reader's score is below the floor",
+    "too-small": "the plate has too few pixels to be read surely",
+    "blurred": "the plate is out of focus or was moving",
+    "no-syntax": "the text fits no country's syntax and is not clear enough to be a free one",
+    "low-score": "the score is below the floor",
     "overlap": "a better reading covers the same place",
+    "crowded": "the picture holds more plates than are read; this was among the least likely",
 }
 
 

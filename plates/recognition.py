@@ -39,18 +39,24 @@ class Outcome:
     sentence: str = ""
 
 
-def recognise_picture(data: bytes, *, kind: str, regions: tuple[str, ...]) -> Outcome:
-    """Read a JPEG, PNG or WebP; a picture that can't be used gives an outcome with a failure."""
+def recognise_picture(
+    data: bytes, *, kind: str, regions: tuple[str, ...], strict: bool = False
+) -> Outcome:
+    """Read a JPEG, PNG or WebP; a picture that can't be used gives an outcome with a failure.
+
+    `regions`, `strict`: as of a `cameras.Site`.
+    """
     from django.conf import settings
 
-    from inference.engine import engine_for
+    from inference.engine import Options, engine_for
     from inference.pictures import PictureError, decode_picture
 
     try:
         picture = decode_picture(data, max_pixels=settings.PICTURE_MAX_PIXELS)
     except PictureError as error:
         return Outcome(failure=error.code, sentence=error.sentence)
-    engine = engine_for(regions)
+    options = Options(second=settings.SECOND_READER, tiles=settings.PICTURE_TILES)
+    engine = engine_for(regions, strict=strict, options=options)
     reading = engine.read(picture, kind="crop" if kind == "crop" else "frame")
     rejected: dict[str, int] = {}
     for refused in reading.rejected:

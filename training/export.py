@@ -71,11 +71,28 @@ def main(options: argparse.Namespace) -> int:
         inputs = list(_calibration(which, run, options.long_side))
         quantise(full, small, inputs)
         report = parity(which, run, full, small, inputs[:40], example)
-        for path in (full, small):
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            print(json.dumps({"file": path.name, "bytes": path.stat().st_size, "sha256": digest}))
-        print(json.dumps(report), flush=True)
+        (run / "parity.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+        print(json.dumps(report, ensure_ascii=False), flush=True)
+    register(options.into)
     return 0
+
+
+def register(folder: Path) -> None:
+    """List the folder's models in its `manifest.json`, by which the product knows them.
+
+    What else an entry holds (a calibration) was measured on other weights and goes, unless the
+    file is the same.
+    """
+    path = folder / "manifest.json"
+    known = json.loads(path.read_text()) if path.is_file() else {}
+    rows = {}
+    for model in sorted(folder.glob("*.onnx")):
+        name = model.name.removesuffix(".onnx")
+        digest = hashlib.sha256(model.read_bytes()).hexdigest()
+        same = known.get(name, {}) if known.get(name, {}).get("sha256") == digest else {}
+        rows[name] = {**same, "file": model.name, "sha256": digest}
+        print(json.dumps({"file": model.name, "bytes": model.stat().st_size, "sha256": digest}))
+    path.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 def _network(which: Which, run: Path) -> nn.Module:

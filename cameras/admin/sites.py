@@ -92,7 +92,8 @@ class SiteAdmin(AuditedAdmin):
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}
     fieldsets = (
-        (None, {"fields": ("organisation", "name", "slug", "kind", "timezone", "regions")}),
+        (None, {"fields": ("organisation", "name", "slug", "kind", "timezone")}),
+        ("Reading", {"fields": ("regions", "regions_strict")}),
         (
             "Limits",
             {"fields": ("debounce_seconds", "skew_limit_seconds", "offline_after_seconds")},

@@ -136,7 +136,7 @@ class Windows(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
     """Endless windows (uint8 [3, 320, 320], plates [10, 13]), each worker's own."""
 
     def __init__(
-        self, store: FrameStore, bank: PlateBank, seed: int, drawn_share: float = 0.5
+        self, store: FrameStore, bank: PlateBank, seed: int, drawn_share: float = 0.4
     ) -> None:
         self.store = store
         self.bank = bank

@@ -1,4 +1,4 @@
-"""Corners, cuts, and which lines belong together."""
+"""Corners, boxes, cuts, and how sharp a cut is."""
 
 from itertools import permutations
 
@@ -6,24 +6,19 @@ import cv2
 import numpy as np
 import pytest
 
-from inference.decode import decode
-from inference.detector import lines_from_map
 from inference.geometry import (
     as_quad,
     box_of,
     enclose,
     grow,
-    light_share,
     order_corners,
     overlap,
     rectify,
+    sharpness,
     side_lengths,
-    slope,
 )
-from inference.lines import Line, best_of_place, joined, likeness, may_stack, refusal, stacked
 from inference.results import Corners
-from inference.syntaxes import grammar_for
-from tests.unit.inference.drawnplates import emissions_of, plate_face, scene_with
+from tests.unit.inference.drawnplates import plate_face, scene_with
 
 
 def box(x: float, y: float, width: float, height: float) -> Corners:
@@ -47,9 +42,8 @@ def test_corners_come_clockwise_from_top_left(degrees: float, size: tuple[int, i
         assert np.allclose(order_corners(points), expected, atol=1e-3)
 
 
-def test_slope_and_sides_are_the_lines_own() -> None:
+def test_sides_are_the_plates_own() -> None:
     quad = turned(box(0, 0, 100, 20), 15)
-    assert slope(quad) == pytest.approx(15, abs=0.01)
     assert side_lengths(quad) == pytest.approx((100, 20), abs=0.01)
 
 
@@ -89,112 +83,29 @@ def test_rectify_averages_a_large_plate_down() -> None:
     assert cut[4:-4, 4:-4].std() < 30  # sampled instead of averaged, it would be black and white
 
 
-def test_light_writing_is_told_from_dark() -> None:
-    dark_on_light = plate_face("AB12 CDE")
-    high, wide = dark_on_light.shape[:2]
-    assert light_share(dark_on_light, box(0, 0, wide, high)) > 0.5
-    assert light_share(255 - dark_on_light, box(0, 0, wide, high)) < 0.4
+@pytest.mark.parametrize("contrast", [1.0, 0.3])
+def test_sharpness_falls_with_blur_and_not_with_contrast(contrast: float) -> None:
+    face = cv2.resize(plate_face("AB12 CDE"), (160, 64), interpolation=cv2.INTER_AREA)
+    face = np.asarray(face * contrast + 40, np.uint8)
+    blurred = [
+        np.asarray(cv2.GaussianBlur(face, (0, 0), sigma), np.uint8) for sigma in (1, 2, 3, 5)
+    ]
+    values = [sharpness(one) for one in (face, *blurred)]
+    assert values == sorted(values, reverse=True)
+    assert values[0] > 3 * values[-1]
+    assert values[0] > 0.35
+    assert values[-1] < 0.12
 
 
-def test_lines_come_out_of_a_probability_map() -> None:
-    drawn = np.zeros((160, 320), np.float32)
-    core = turned(box(80, 60, 120, 16), 10)
-    cv2.fillPoly(drawn, [core.astype(np.int32)], 0.9)
-    cv2.fillPoly(drawn, [box(10, 10, 40, 8).astype(np.int32)], 0.35)  # too faint
-    drawn[120, 200] = 1.0  # a speck
-    (line,) = lines_from_map(drawn, 640, 320)
-    assert line.score == pytest.approx(0.9, abs=0.1)
-    quad = np.array(line.quad, np.float32)
-    assert slope(quad) == pytest.approx(10, abs=2)
-    wide, high = side_lengths(quad)
-    assert np.allclose(quad.mean(axis=0), core.mean(axis=0) * 2, atol=4)
-    # grown on each side by core area × 1.6 / perimeter ≈ 11 pixels of the map, 22 of the picture;
-    # drawing and dilating add a pixel or two
-    assert wide == pytest.approx(240 + 45, abs=14)
-    assert high == pytest.approx(32 + 45, abs=14)
+def test_a_motion_along_the_text_blurs_it_too() -> None:
+    face = cv2.resize(plate_face("AB12 CDE"), (160, 64), interpolation=cv2.INTER_AREA)
+    moved = cv2.blur(face, (9, 1))
+    assert sharpness(np.asarray(moved, np.uint8)) < 0.5 * sharpness(np.asarray(face, np.uint8))
 
 
-@pytest.mark.parametrize(
-    ("quad", "reason"),
-    [
-        (box(0, 0, 100, 20), None),
-        (box(0, 0, 40, 30), None),
-        (box(0, 0, 30, 5), "too-small"),
-        (box(0, 0, 400, 20), "shape"),
-        (box(0, 0, 20, 60), "shape"),
-        (turned(box(0, 0, 100, 20), 42), "shape"),
-    ],
-)
-def test_lines_no_plate_can_have(quad: Corners, reason: str | None) -> None:
-    assert refusal(Line(quad, 0.9)) == reason
-
-
-def test_neighbours_in_a_row_are_joined() -> None:
-    left, middle, right = (Line(box(x, 50, 60, 30), 0.9 - x / 1000) for x in (0, 80, 160))
-    below = Line(box(80, 120, 60, 30), 0.9)
-    far = Line(box(300, 50, 60, 30), 0.9)
-    small = Line(box(225, 55, 20, 10), 0.9)
-    made = {
-        tuple(box_of(line.quad, 999, 999))
-        for line in joined([far, small, right, below, middle, left])
-    }
-    assert made == {(0, 50, 140, 80), (80, 50, 220, 80), (0, 50, 220, 80)}
-    assert min(line.score for line in joined([left, right, middle])) == right.score
-
-
-def test_joining_follows_a_tilt() -> None:
-    whole = turned(box(100, 100, 200, 30), 12)
-    left, right = turned_halves(whole)
-    (made,) = joined([Line(right, 0.8), Line(left, 0.9)])
-    assert overlap(made.quad, whole) > 0.98
-    assert slope(made.quad) == pytest.approx(12, abs=1)
-
-
-def turned_halves(whole: Corners) -> tuple[Corners, Corners]:
-    a, b, c, d = whole
-    at = (a + (b - a) * 0.45, d + (c - d) * 0.45)
-    to = (a + (b - a) * 0.55, d + (c - d) * 0.55)
-    return np.array([a, at[0], at[1], d]), np.array([to[0], b, c, to[1]])
-
-
-def read_line(quad: Corners, text: str, score: float = 0.9) -> Line:
-    readings = (emissions_of(*text),)
-    return Line(quad, score, readings=readings, decoded=decode(readings, grammar_for()))
-
-
-def test_two_rows_become_one_plate() -> None:
-    top, bottom = read_line(box(20, 0, 80, 40), "ABC"), read_line(box(10, 48, 100, 40), "1234")
-    assert may_stack(top, bottom)
-    assert not may_stack(bottom, top)
-    whole = stacked(top, bottom)
-    found = decode(whole.readings, grammar_for(("BR",)))
-    assert found is not None
-    assert found.text == "ABC1234"
-    assert tuple(box_of(whole.quad, 999, 999)) == (10, 0, 110, 88)
-
-
-@pytest.mark.parametrize(
-    ("top", "bottom"),
-    [
-        (box(0, 0, 80, 40), box(200, 48, 80, 40)),  # beside
-        (box(0, 0, 80, 40), box(0, 120, 80, 40)),  # far below
-        (box(0, 0, 80, 15), box(0, 18, 80, 40)),  # writing on the frame
-        (box(0, 0, 300, 40), box(0, 48, 300, 40)),  # two long lines
-    ],
-)
-def test_rows_that_are_not_one_plate(top: Corners, bottom: Corners) -> None:
-    assert not may_stack(Line(top, 0.9), Line(bottom, 0.9))
-
-
-def test_the_best_reading_of_each_place_is_kept() -> None:
-    whole = read_line(box(0, 0, 200, 30), "AB12CDE")
-    part = read_line(box(0, 0, 90, 30), "AB12")
-    word = read_line(box(0, 200, 200, 30), "RENAULT")
-    silent = Line(box(0, 300, 200, 30), 0.9)
-    kept, covered = best_of_place([word, part, whole])
-    assert kept == [whole, word]
-    assert covered == [part]
-    assert likeness(silent) == -np.inf
+def test_what_has_no_contrast_has_no_edges() -> None:
+    noise = np.random.default_rng(2).integers(100, 108, (64, 160, 3), dtype=np.uint8)
+    assert sharpness(noise) == 0.0
 
 
 def test_a_quad_is_plain_numbers() -> None:

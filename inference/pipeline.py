@@ -1,0 +1,261 @@
+"""The steps from a picture to its plates, each a function that works on one `Scene`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+import cv2
+import numpy as np
+
+from inference.decode import Decoded, decode, doubted, scaled
+from inference.geometry import as_quad, box_of, overlap, sharpness, side_lengths
+from inference.reader import crop_of
+from inference.results import (
+    Box,
+    Corners,
+    Detector,
+    Picture,
+    Plate,
+    Recogniser,
+    Recognition,
+    Rejected,
+    SecondOpinion,
+)
+from inference.syntaxes import Grammar
+
+Kind = Literal["frame", "crop"]
+
+MAX_PLATES: Final = 24
+"""Plates read in one picture."""
+
+MIN_HEIGHT: Final = 5.0
+"""Pixels of a plate in the picture: below this no reader tells B from 8."""
+
+SMALL: Final = 12.0
+"""Pixels of height (a line of text) under which a plate that could not be read surely was too
+small."""
+
+BLURRED: Final = 0.10
+"""`sharpness` under which a plate that could not be read surely was blurred."""
+
+MIN_SCORE: Final = 0.2
+"""Score under which a text is noise; the caller's own floors lie far above it."""
+
+MIN_BOTH: Final = 0.15
+"""The least product of detector's and reader's score: either may be unsure, not both."""
+
+FREE_SCORE: Final = 0.5
+FREE_DETECTOR: Final = 0.5
+"""What a text that fits no syntax needs of reader and detector to be taken for a vanity plate and
+not for a badge, a shop sign or a camera's time stamp."""
+
+MIN_ODDS: Final = -2.5
+"""Log-odds (`Decoded.odds`) under which a text is rather a word, a date or a telephone number, and
+needs what a free text needs."""
+
+SURE: Final = 0.85
+"""Score under which the second reader is asked."""
+
+COVERS: Final = 0.4
+"""Share of the smaller of two plates from which they are one place."""
+
+CUT_SCORE: Final = 0.5
+"""The most a plate at the frame's edge can score: below any floor from which one may accuse."""
+EDGE: Final = 2
+"""Pixels from the frame's edge within which a plate may be cut by it."""
+
+CROP_SIDE: Final = 256
+"""The detector's longer side for a crop, in which the plate is large."""
+CROP_BORDER: Final = 0.3
+"""Share of a crop's height put round it, so that a plate that fills it has surroundings."""
+CROP_DETECTOR: Final = 0.5
+"""Detector's score from which its quad is read and not the whole crop."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """One place in the picture that may be a plate, and what was read there so far."""
+
+    quad: Corners
+    score: float
+    recognition: Recognition | None = None
+    decoded: Decoded | None = None
+
+    @property
+    def height(self) -> float:
+        return side_lengths(self.quad)[1]
+
+    @property
+    def sure(self) -> bool:
+        return self.decoded is not None and self.decoded.score >= SURE
+
+
+@dataclass
+class Scene:
+    """One picture on its way through the steps."""
+
+    picture: Picture
+    detector: Detector
+    recogniser: Recogniser
+    second: SecondOpinion | None
+    grammar: Grammar
+    kind: Kind
+    places: list[Place] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+
+    def box(self, place: Place) -> Box:
+        height, width = self.picture.shape[:2]
+        return box_of(place.quad, width, height)
+
+    def reject(self, reason: str, place: Place) -> None:
+        self.rejected.append(Rejected(reason, self.box(place), round(place.score, 4)))
+
+    def plates(self) -> tuple[Plate, ...]:
+        return tuple(
+            Plate(
+                text=place.decoded.text,
+                box=self.box(place),
+                quad=as_quad(place.quad),
+                score=place.decoded.score,
+                detector_score=round(place.score, 4),
+                chars=place.decoded.chars,
+                region=place.decoded.region,
+                candidates=place.decoded.candidates,
+            )
+            for place in self.places
+            if place.decoded
+        )
+
+
+def find(scene: Scene) -> None:
+    """Detect plates in a frame, and turn down what is too small before any time goes into it."""
+    found = [
+        Place(np.array(one.quad, np.float32), one.score)
+        for one in scene.detector.detect(scene.picture)
+    ]
+    for place in found:
+        if place.height < MIN_HEIGHT:
+            scene.reject("too-small", place)
+        elif len(scene.places) == MAX_PLATES:
+            scene.reject("crowded", place)
+        else:
+            scene.places.append(place)
+
+
+def find_in_crop(scene: Scene) -> None:
+    """The plate a crop was cut for: where the detector sees it, else the crop itself."""
+    height, width = scene.picture.shape[:2]
+    whole = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
+    if min(height, width) < MIN_HEIGHT:
+        scene.reject("too-small", Place(whole, 1.0))
+        return
+    border = math.ceil(CROP_BORDER * height)
+    widened = cv2.copyMakeBorder(
+        scene.picture, border, border, border, border, cv2.BORDER_REPLICATE
+    )
+    found = scene.detector.detect(np.asarray(widened, np.uint8), long_side=CROP_SIDE)
+    best = max(found, key=lambda one: one.score, default=None)
+    if best and best.score >= CROP_DETECTOR:
+        scene.places = [Place(np.array(best.quad, np.float32) - border, best.score)]
+    else:
+        scene.places = [Place(whole, 1.0)]
+
+
+def read(scene: Scene) -> None:
+    """Read all plates in one run, and decode each."""
+    recognitions = scene.recogniser.read(scene.picture, [place.quad for place in scene.places])
+    scene.places = [
+        _decoded(scene, replace(place, recognition=recognition))
+        for place, recognition in zip(scene.places, recognitions, strict=True)
+    ]
+
+
+def _decoded(scene: Scene, place: Place, *more: np.ndarray) -> Place:
+    assert place.recognition is not None
+    readings = (place.recognition.emissions, *more)
+    found = decode(readings, scene.grammar, regions=place.recognition.regions)
+    if found:
+        found = scaled(found, scene.recogniser.calibrate(found.score))
+    return replace(place, decoded=found)
+
+
+def ask_second(scene: Scene) -> None:
+    """Have the plates of which our reader is unsure read once more by the other."""
+    if scene.second is None:
+        return
+    for index, place in enumerate(scene.places):
+        if not place.sure and place.height >= SMALL:
+            emissions = scene.second.read(scene.picture, place.quad)
+            if emissions is not None:
+                scene.places[index] = _decoded(scene, place, emissions)
+
+
+def settle(scene: Scene) -> None:
+    """Keep the best reading of each place that is a plate, best first; say why of the others."""
+    kept: list[Place] = []
+    for place in sorted(scene.places, key=_rank, reverse=True):
+        reason = refusal(scene, place)
+        if reason is None and any(overlap(place.quad, better.quad) > COVERS for better in kept):
+            reason = "overlap"
+        if reason is None:
+            kept.append(place)
+        else:
+            scene.reject(reason, place)
+    scene.places = kept
+
+
+def _rank(place: Place) -> float:
+    """How likely this is the plate somebody asks about: by both scores, and by size, since the
+    plate a camera is aimed at is seldom the smallest."""
+    score = place.decoded.score if place.decoded else 0.0
+    return score * place.score * math.sqrt(place.height)
+
+
+def refusal(scene: Scene, place: Place) -> str | None:
+    """Why what was read at a place is not handed on as a plate, or None."""
+    read = place.decoded
+    if read is None or read.score < MIN_SCORE or read.score * place.score < MIN_BOTH:
+        return why_unsure(scene.picture, place)
+    if scene.kind == "crop" or (read.in_syntax and read.odds >= MIN_ODDS):
+        return None
+    if read.score < FREE_SCORE or place.score < FREE_DETECTOR:
+        return "no-syntax"
+    return None
+
+
+def why_unsure(picture: Picture, place: Place) -> str:
+    """The measurable cause of an unsure read: its size, its blur, its text, or none of them."""
+    if place.height < SMALL:
+        return "too-small"
+    if sharpness(crop_of(picture, place.quad)) < BLURRED:
+        return "blurred"
+    return "low-score" if place.decoded and place.decoded.in_syntax else "no-syntax"
+
+
+def doubt_the_cut(scene: Scene) -> None:
+    """Let nobody be sure of a plate that touches the frame's edge: it may go on beyond it.
+
+    What is left of `34A36837` at the lower edge reads `34A369`, clearly, and is another plate.
+    """
+    height, width = scene.picture.shape[:2]
+    scene.places = [
+        replace(place, decoded=doubted(place.decoded, CUT_SCORE))
+        if place.decoded and _touches_edge(scene.box(place), width, height)
+        else place
+        for place in scene.places
+    ]
+
+
+def _touches_edge(box: Box, width: int, height: int) -> bool:
+    left, top, right, bottom = box
+    return min(left, top, width - right, height - bottom) <= EDGE
+
+
+Step = Callable[[Scene], None]
+STEPS: Final[dict[Kind, tuple[Step, ...]]] = {
+    "frame": (find, read, ask_second, settle, doubt_the_cut),
+    "crop": (find_in_crop, read, ask_second, settle),
+}
