@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,16 +12,25 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.detector import PlateDetector
+from inference.pipeline import CROP_BORDER, CROP_DETECTOR, CROP_SIDE
 from inference.results import Corners, Picture
+from training.detector.measure import iou_of
+
+Finder = Callable[[Picture, NDArray[np.float32]], Corners | None]
+"""A picture and a labelled box → the corners of the plate there, if they are seen."""
 
 AROUND: Final = 0.6
 """Share of a plate's height kept around it."""
+SAME: Final = 0.4
+"""Intersection over union from which what the detector found is the labelled plate."""
 HIGHEST: Final = 110
 """Pixels of height a plate is kept at, at most."""
 
 
 class RealCrops:
-    """`picture(i)` and `corners(i)` (of the plate in it), `texts`, `parts`, `sources`, `sure`."""
+    """`picture(i)`, `corners(i)` of the plate in it as labelled, `found(i)` as our detector sees
+    them; `texts`, and `rows` with part, source, region and who is sure of the text."""
 
     def __init__(self, folder: Path) -> None:
         rows = [json.loads(line) for line in (folder / "crops.jsonl").read_text().splitlines()]
@@ -40,13 +50,20 @@ class RealCrops:
     def corners(self, index: int) -> Corners:
         return np.array(self.rows[index]["corners"], np.float32)
 
+    def found(self, index: int) -> Corners:
+        """Corners by the detector that was shipped when the crops were cut; else as labelled."""
+        row = self.rows[index]
+        return np.array(row.get("found") or row["corners"], np.float32)
+
     def where(self, **wanted: str) -> NDArray[np.intp]:
         """Indices of the rows whose fields have these values."""
         fits = [all(row[key] == value for key, value in wanted.items()) for row in self.rows]
         return np.flatnonzero(fits)
 
     @staticmethod
-    def build(data: Path, folder: Path, labels: Iterable[Any]) -> None:
+    def build(
+        data: Path, folder: Path, labels: Iterable[Any], finder: Finder | None = None
+    ) -> None:
         """Cut every label's plate out of its picture (`RealCrop`s of training.labels.load)."""
         folder.mkdir(parents=True, exist_ok=True)
         rows = []
@@ -59,7 +76,9 @@ class RealCrops:
                     last = (label.file, cv2.imread(str(data / label.file)))
                 if last[1] is None:
                     continue
-                piece, corners = _cut(last[1], np.array(label.box, np.float32))
+                box = np.array(label.box, np.float32)
+                quad = finder(last[1], box) if finder else None
+                piece, corners, found = _cut(last[1], box, quad)
                 rows.append(
                     {
                         "text": label.text,
@@ -71,6 +90,7 @@ class RealCrops:
                         "height": piece.shape[0],
                         "width": piece.shape[1],
                         "corners": corners.round(2).tolist(),
+                        "found": None if found is None else found.round(2).tolist(),
                     }
                 )
                 pixels.write(np.ascontiguousarray(piece).tobytes())
@@ -81,15 +101,43 @@ class RealCrops:
         part.rename(folder / "crops.jsonl")
 
 
-def _cut(picture: Picture, box: NDArray[np.float32]) -> tuple[Picture, NDArray[np.float32]]:
+def _cut(
+    picture: Picture, box: NDArray[np.float32], quad: Corners | None
+) -> tuple[Picture, Corners, Corners | None]:
     height, width = picture.shape[:2]
     room = (box[3] - box[1]) * AROUND
     x1, y1 = np.maximum(np.floor(box[:2] - room), 0).astype(int)
     x2, y2 = np.minimum(np.ceil(box[2:] + room), (width, height)).astype(int)
     piece = picture[y1:y2, x1:x2]
     corners = np.array([[box[0], box[1]], [box[2], box[1]], [box[2], box[3]], [box[0], box[3]]])
-    corners = corners - (x1, y1)
     scale = min(1.0, HIGHEST / float(box[3] - box[1]))
     if scale < 1:
         piece = cv2.resize(piece, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return np.asarray(piece, np.uint8), np.asarray(corners * scale, np.float32)
+    moved = [None if some is None else ((some - (x1, y1)) * scale) for some in (corners, quad)]
+    return (
+        np.asarray(piece, np.uint8),
+        np.asarray(moved[0], np.float32),
+        None if moved[1] is None else np.asarray(moved[1], np.float32),
+    )
+
+
+def own_finder() -> Finder:
+    """Our own detector, as the product uses it: a box that is the whole picture is a crop's."""
+    detector = PlateDetector()
+
+    def find(picture: Picture, box: NDArray[np.float32]) -> Corners | None:
+        height, width = picture.shape[:2]
+        if box[2] - box[0] >= width and box[3] - box[1] >= height:
+            border = math.ceil(CROP_BORDER * height)
+            widened = cv2.copyMakeBorder(picture, *[border] * 4, cv2.BORDER_REPLICATE)
+            seen = detector.detect(np.asarray(widened, np.uint8), long_side=CROP_SIDE)
+            best = max(seen, key=lambda one: one.score, default=None)
+            if best is None or best.score < CROP_DETECTOR:
+                return None
+            return np.asarray(best.quad, np.float32) - border
+        quads = [np.asarray(one.quad, np.float32) for one in detector.detect(picture)]
+        boxes = np.array([[*quad.min(axis=0), *quad.max(axis=0)] for quad in quads], np.float32)
+        overlaps = iou_of(box, boxes) if quads else np.zeros(1, np.float32)
+        return quads[int(np.argmax(overlaps))] if overlaps.max() >= SAME else None
+
+    return find

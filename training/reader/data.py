@@ -26,6 +26,8 @@ SHARES: Final = {"real": 0.42, "china": 0.05, "nothing": 0.04}
 """Of the crops shown; the rest are drawn."""
 OFTEN: Final = {"CN": 2.5}
 """Of drawn plates: 31 provinces want more than one country's share."""
+FOUND: Final = 0.6
+"""Share of real plates cut at the corners our detector finds, not those of the label."""
 NO_REGION: Final = -1
 
 Item = tuple[torch.Tensor, torch.Tensor, int, int]
@@ -112,7 +114,8 @@ class Crops(IterableDataset[Item]):
     def _real(
         self, rng: np.random.Generator, index: int, hard: float
     ) -> tuple[Picture, list[int], int]:
-        crop = seen_anew(rng, self.real.picture(index), self.real.corners(index), hard)
+        corners = self.real.found(index) if rng.random() < FOUND else self.real.corners(index)
+        crop = seen_anew(rng, self.real.picture(index), corners, hard)
         return crop, self.known[index] or [], self.real_regions[index]
 
     def _nothing(self, rng: np.random.Generator) -> Picture:

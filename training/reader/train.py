@@ -19,8 +19,8 @@ from training.curves import draw
 from training.detector.data import FrameStore
 from training.labels.load import load_labels
 from training.loop import Averaged, Run, device, rate
-from training.paths import CACHE, data
-from training.reader.crops import RealCrops
+from training.paths import CACHE, WEIGHTS, data
+from training.reader.crops import RealCrops, own_finder
 from training.reader.data import CHARACTERS, NO_REGION, Crops
 from training.reader.network import ReaderNet
 from training.synthesis.photograph import cut, photograph
@@ -47,7 +47,9 @@ def main(options: argparse.Namespace) -> int:
     FrameStore.build(data(), CACHE / "frames")
     PlateBank.build(CACHE / "bank", options.drawn, seed=1)
     if options.relabel or not (CACHE / "crops" / "crops.jsonl").is_file():
-        RealCrops.build(data(), CACHE / "crops", load_labels("train", "validation", "held"))
+        labels = load_labels("train", "validation", "held")
+        finder = own_finder() if (WEIGHTS / "manifest.json").is_file() else None
+        RealCrops.build(data(), CACHE / "crops", labels, finder)
     bank, real = PlateBank(CACHE / "bank"), RealCrops(CACHE / "crops")
     run = Run(CACHE / options.name, options.minutes)
     regions = sorted(set(bank.regions))
@@ -126,13 +128,15 @@ def _train(
 def evaluate(net: torch.nn.Module, bank: PlateBank, real: RealCrops) -> dict[str, float]:
     """Exact texts, greedy: validation plates, held Chinese ones, drawn ones newly photographed."""
     validation = [i for i in real.where(part="validation") if len(real.texts[i])]
-    by_eye = [i for i in validation if real.rows[i]["sure"] == "by eye"]
     china = list(real.where(source="china", part="held"))
     rng = np.random.default_rng(5)
     drawn = [int(i) for i in rng.integers(0, len(bank), 600)]
     sets: dict[str, tuple[list[Picture], list[str]]] = {
         "streets": ([plain(real, i) for i in validation], [real.texts[i] for i in validation]),
-        "by eye": ([plain(real, i) for i in by_eye], [real.texts[i] for i in by_eye]),
+        "found": (
+            [cut(real.picture(i), real.found(i)) for i in validation],
+            [real.texts[i] for i in validation],
+        ),
         "china": ([plain(real, i) for i in china], [real.texts[i] for i in china]),
         "drawn": (
             [photograph(rng, bank.picture(i)) for i in drawn],
