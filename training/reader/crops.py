@@ -129,12 +129,14 @@ def own_finder() -> Finder:
         height, width = picture.shape[:2]
         if box[2] - box[0] >= width and box[3] - box[1] >= height:
             border = math.ceil(CROP_BORDER * height)
-            widened = cv2.copyMakeBorder(picture, *[border] * 4, cv2.BORDER_REPLICATE)
+            widened = cv2.copyMakeBorder(
+                picture, border, border, border, border, cv2.BORDER_REPLICATE
+            )
             seen = detector.detect(np.asarray(widened, np.uint8), long_side=CROP_SIDE)
             best = max(seen, key=lambda one: one.score, default=None)
             if best is None or best.score < CROP_DETECTOR:
                 return None
-            return np.asarray(best.quad, np.float32) - border
+            return np.asarray(np.array(best.quad, np.float32) - border, np.float32)
         quads = [np.asarray(one.quad, np.float32) for one in detector.detect(picture)]
         boxes = np.array([[*quad.min(axis=0), *quad.max(axis=0)] for quad in quads], np.float32)
         overlaps = iou_of(box, boxes) if quads else np.zeros(1, np.float32)
