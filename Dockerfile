@@ -21,4 +21,4 @@ USER platewarden
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=4s --start-period=40s --retries=4 \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/healthz', timeout=3)"]
-CMD ["uvicorn", "alpr_site.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--no-access-log", "--timeout-graceful-shutdown", "5"]
+CMD ["uvicorn", "alpr_site.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--http", "h11", "--no-access-log", "--timeout-graceful-shutdown", "5"]

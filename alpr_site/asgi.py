@@ -1,8 +1,8 @@
 """One port: pages and API as WSGI in a fixed pool of threads, the live feed as ASGI.
 
-Plain Django ASGI would open a database connection per request; a2wsgi's threads keep theirs
-(stack-notes). The body of a request is read before a thread is taken, with a limit and a deadline,
-so that a crowd of stalled uploads never keeps anybody else waiting.
+Plain Django ASGI would open a database connection per request; the pool's threads keep theirs. The
+body of a request is read before a thread is taken, with a limit and a deadline, so that a crowd of
+stalled uploads never keeps anybody else waiting.
 """
 
 import asyncio
@@ -10,12 +10,11 @@ import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from a2wsgi import WSGIMiddleware
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alpr_site.settings")
 
 from django.conf import settings
 
+from alpr_site.pages import Pages
 from alpr_site.wsgi import application as wsgi
 from dashboard.live import live_application
 from vault.checks import refuse_wrong_keys
@@ -25,9 +24,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 refuse_wrong_keys()
-# No limit to what waits to be sent: a thread must never wait for a client that reads slowly, since
-# a few of them would be all there are.
-_pages: Any = WSGIMiddleware(wsgi, workers=settings.WEB_THREADS, send_queue_size=0)
+_pages = Pages(wsgi, workers=settings.WEB_THREADS)
 
 
 async def _refuse(send: Send, status: int, code: str, sentence: str) -> None:
@@ -59,8 +56,11 @@ async def _body(receive: Receive, limit: int) -> bytes | None:
 
 async def application(scope: Message, receive: Receive, send: Send) -> None:
     """The ASGI application uvicorn serves."""
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+        return
     if scope["type"] != "http":
-        await _pages(scope, receive, send)
+        await send({"type": "websocket.close", "code": 1000})
         return
     if scope["path"].startswith("/live/"):
         await live_application(scope, receive, send)
@@ -85,16 +85,11 @@ async def application(scope: Message, receive: Receive, send: Send) -> None:
         return
     if body is None:
         return
-    # a2wsgi knows the length only from the header; a chunked body has none
-    kept = [
-        pair
-        for pair in scope["headers"]
-        if pair[0] not in (b"content-length", b"transfer-encoding")
-    ]
-    scope["headers"] = [*kept, (b"content-length", str(len(body)).encode())]
-    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+    await _pages(scope, body, send)
 
-    async def replay() -> Message:
-        return waiting.pop() if waiting else await receive()
 
-    await _pages(scope, replay, send)
+async def _lifespan(receive: Receive, send: Send) -> None:
+    """There is nothing to do at the start and at the end."""
+    for what in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{what}.complete"})

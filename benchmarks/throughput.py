@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 import psycopg2  # type: ignore[import-untyped]
 
+from benchmarks import plots
 from benchmarks._frames import Stock, drawn, real
 from benchmarks._machine import Cost, costs
 from benchmarks._sender import Due, Posted, Sender
@@ -155,14 +156,17 @@ def spread(values: Sequence[float]) -> dict[str, float | None]:
     return {name: round(value, 1) for name, value in {**parts, "max": max(ms)}.items()}
 
 
-def windows(moments: Sequence[datetime], begin: datetime, seconds: float) -> list[float]:
-    """Outcomes per second in each whole window of ten seconds after `begin`."""
-    counts = [0] * int(seconds / WINDOW_S)
-    for at in moments:
-        place = int((at - begin).total_seconds() / WINDOW_S)
-        if 0 <= place < len(counts):
-            counts[place] += 1
-    return [count / WINDOW_S for count in counts]
+def windows(
+    through: Sequence[tuple[Posted, Seen]], begin: datetime, seconds: float
+) -> list[dict[str, Any]]:
+    """Each whole window of ten seconds after `begin`: outcomes a second, and their milliseconds at
+    p95 since the POST began."""
+    taken: list[list[float]] = [[] for _ in range(int(seconds / WINDOW_S))]
+    for one, seen in through:
+        place = int((seen.seen - begin).total_seconds() / WINDOW_S)
+        if 0 <= place < len(taken):
+            taken[place].append((seen.seen - one.posted).total_seconds())
+    return [{"per_second": len(part) / WINDOW_S, "p95_ms": spread(part)["p95"]} for part in taken]
 
 
 def spent(before: dict[str, Cost], after: dict[str, Cost], frames: int) -> dict[str, Any]:
@@ -208,7 +212,8 @@ def measure(url: str, stock: Stock, *, rate: float, seconds: float) -> dict[str,
     accepted = [one for one in sender.posted if one.capture_id]
     through = [(one, watch.outcomes[one.capture_id]) for one in accepted
                if one.capture_id in watch.outcomes]  # fmt: skip
-    per_window = windows([seen.seen for _, seen in through], begun, seconds)
+    per_window = windows(through, begun, seconds)
+    rates = [part["per_second"] for part in per_window]
     statuses = [seen.status for _, seen in through]
     answers = [one.status for one in sender.posted]
     return {
@@ -220,9 +225,10 @@ def measure(url: str, stock: Stock, *, rate: float, seconds: float) -> dict[str,
         "outcomes": {name: statuses.count(name) for name in sorted(set(statuses))},
         "lost": len(accepted) - len(through),
         "per_second_in_10s": {
-            "least": min(per_window[1:], default=None),  # the first one fills the pipe
-            "median": statistics.median(per_window) if per_window else None,
+            "least": min(rates[1:], default=None),  # the first one fills the pipe
+            "median": statistics.median(rates) if rates else None,
         },
+        "windows": per_window,
         "post_ms": spread([
             (one.answered - one.posted).total_seconds() for one in accepted if one.answered
         ]),
@@ -278,6 +284,17 @@ def table(result: dict[str, Any]) -> None:
     print(f"  {'all':<20} {total:>12.2f}")
 
 
+def plot(result: dict[str, Any]) -> None:
+    """Where the processor's time goes, for docs/benchmarks.md."""
+    cost = {n: one["cpu_ms_per_frame"] for n, one in result["processes"].items()}
+    largest = sorted(cost, key=lambda name: -cost[name])[: len(plots.COLOURS) - 1]
+    parts = [*largest, "others"]
+    values = [*(cost[n] for n in largest), sum(v for n, v in cost.items() if n not in largest)]
+    rate = f"{result['rate_sent']:g} frames/s"
+    title = "CPU a frame from POST to verdict, everything on this machine"
+    plots.stacked(title, parts, {rate: values}, "ms").save(plots.DOCS / "throughput.svg")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run and print one table; 0 only when nothing was lost or refused."""
     parser = argparse.ArgumentParser(prog="./run bench throughput", description=__doc__)
@@ -293,6 +310,7 @@ def main(argv: list[str] | None = None) -> int:
     result = measure(arguments.url, stock, rate=arguments.rate, seconds=seconds)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "throughput.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
+    plot(result)
     table(result)
     if arguments.json:
         print(json.dumps(result))

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +10,7 @@ import structlog
 from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models.functions import Greatest
 
 from cameras.intake import Limits, Sent
 from cameras.models import Camera, Capture, Heartbeat
@@ -60,8 +59,7 @@ def capture_store(*, camera: Camera, sent: Sent, now: datetime) -> Capture:
     capture = _row(camera, sent, event, content, now)
     try:
         _seal(capture, sent, now)
-        with transaction.atomic():
-            capture.save(force_insert=True)
+        capture.save(force_insert=True)  # one statement, which commits itself
     except (OperationalError, InterfaceError):
         # the row may have been committed and only the answer lost: its files must stay. If it was
         # not, they are orphans, and found as such
@@ -175,42 +173,6 @@ def _seal(capture: Capture, sent: Sent, now: datetime) -> None:
         sealing.seal_text(capture, {"read": json.dumps(sent.read)})
 
 
-def capture_outcome_add(
-    *, capture_id: uuid.UUID, facts: Mapping[str, Any], judged_at: datetime | None = None
-) -> bool:
-    """Merge plate-free `facts` into what the device may know of its capture.
-
-    Objects inside (`verdicts`, by read index) merge by key, everything else replaces. The row is
-    locked meanwhile, so stages that finish together don't lose each other's facts; a caller that
-    adds to several captures in one transaction goes in order of their ids. `judged_at` counts only
-    the first time. False, and a line in the log, when the capture is gone.
-    """
-    with transaction.atomic():
-        row = (
-            Capture.objects.select_for_update(of=("self",))
-            .filter(pk=capture_id)
-            .only("outcome")
-            .first()
-        )
-        if row is None:
-            log.info("outcome_without_capture", capture=str(capture_id))
-            return False
-        changes: dict[str, Any] = {"outcome": _merged(row.outcome, facts)}
-        if judged_at is not None:
-            changes["judged_at"] = Coalesce("judged_at", Value(judged_at))
-        Capture.objects.filter(pk=capture_id).update(**changes)
-    return True
-
-
-def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(old)
-    for name, value in new.items():
-        kept = merged.get(name)
-        both = isinstance(kept, Mapping) and isinstance(value, Mapping)
-        merged[name] = {**kept, **value} if both else value  # type: ignore[dict-item]
-    return merged
-
-
 # --- how cameras are ------------------------------------------------------------------------------
 def heartbeat_receive(
     *,
@@ -267,7 +229,7 @@ def _heard(camera: Camera, *, now: datetime, through: datetime | None) -> None:
             state=Camera.State.ONLINE, **changes
         )
         if came_back:
-            announce("camera", camera.pk, camera.site_id)
+            announce("camera", camera)
         else:
             row.update(**changes)
 
@@ -290,7 +252,7 @@ def cameras_check(*, now: datetime) -> int:
         )
         for camera in silent:
             log.info("camera_offline", camera=str(camera.pk))
-            announce("camera", camera.pk, camera.site_id)
+            announce("camera", camera)
     return len(silent)
 
 

@@ -7,15 +7,20 @@ import; the tasks register themselves under `stage.<name>`.
 """
 
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
+import redis
 import structlog
 from celery import current_app
 from django.db import transaction
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 EXPIRES_SECONDS = 60
 """A doorbell nobody answered for so long is dropped: the sweeper rings anew, and a long outage of
 the workers doesn't leave a heap of messages."""
+UNHEARD_SECONDS = 2
+"""For so long one unanswered bell speaks for all: after that its message may have been lost."""
 
 log = structlog.get_logger(__name__)
 
@@ -53,16 +58,41 @@ def task_name(stage: str) -> str:
     return f"stage.{STAGES[stage].name}"
 
 
+@lru_cache(maxsize=4)
+def _broker(url: str) -> redis.Redis:
+    return redis.Redis.from_url(
+        url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)
+    )
+
+
+def _bell() -> redis.Redis:
+    return _broker(current_app.conf.broker_url)
+
+
 def ring_now(stage: str) -> bool:
-    """Ring at once; False if the broker could not be reached (the sweeper will ring again)."""
+    """Ring at once; False if the broker could not be reached (the sweeper will ring again).
+
+    While a bell of this stage waits to be heard (`hear`), another would bring nothing: whoever
+    answers it looks at the tables only then, and finds what was committed before this call.
+    """
+    name, bell = task_name(stage), f"pw:bell:{stage}"
     try:
-        current_app.send_task(
-            task_name(stage), queue=STAGES[stage].queue, retry=False, expires=EXPIRES_SECONDS
-        )
+        if _bell().set(bell, 1, nx=True, ex=UNHEARD_SECONDS):
+            current_app.send_task(
+                name, queue=STAGES[stage].queue, retry=False, expires=EXPIRES_SECONDS
+            )
     except Exception as error:  # any broker trouble: the row is stored, that is what counts
         log.warning("doorbell_lost", stage=stage, error=type(error).__name__)
         return False
     return True
+
+
+def hear(stage: str) -> None:
+    """Whoever answers a bell says so before looking at the tables: from here on it rings anew."""
+    try:
+        _bell().delete(f"pw:bell:{stage}")
+    except redis.RedisError as error:
+        log.warning("doorbell_unheard", stage=stage, error=type(error).__name__)
 
 
 def ring(stage: str) -> None:

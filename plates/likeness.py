@@ -35,6 +35,12 @@ def same_vehicle(one: Seen, other: Seen) -> bool:
     )
 
 
+def surely_read(read: Seen) -> bool:
+    """Whether no character of the read is unsure: then it is like another only by OCR classes and
+    candidates, unless the other is unsure."""
+    return all(score >= _SURE for score in read.char_scores)
+
+
 def _unsure_at(read: Seen, place: int) -> bool:
     return place < len(read.char_scores) and read.char_scores[place] < _SURE
 

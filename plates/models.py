@@ -81,6 +81,7 @@ class Passage(SealedRow):
     candidates = SealedTextField()
     token_exact = TokenField(db_index=True)
     token_class = TokenField(db_index=True)
+    near_classes = ArrayField(TokenField(), null=True)  # of its candidates; null: open it to know
     country = models.CharField(max_length=6, blank=True)
     category = models.CharField(max_length=16, blank=True)
     confidence = models.FloatField()  # 0–1, of the consensus

@@ -3,7 +3,9 @@
 import itertools
 import json
 import uuid
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
@@ -12,13 +14,14 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
 from audit.access import Access, stage_batch
+from cameras.counting import captures_count, day_of
 from cameras.models import Capture
-from cameras.services import capture_outcome_add
+from cameras.outcomes import Finished, captures_finish
 from core.ids import uuid7
 from core.leases import claim, untried
 from core.live import announce
 from core.platetext import PlateTextError, canonical
-from core.stages import ring
+from core.stages import ring, ring_now
 from plates.models import PlateRead
 from plates.recognition import Found, Outcome, from_device, recognise_picture
 from vault import blind, files
@@ -28,10 +31,10 @@ from vault.models import DataClass
 from vault.sealing import SealBroken, assign_key, seal_file, seal_text
 
 MOST_ATTEMPTS = 4
-CLAIMS = ((Capture.Kind.READ, 50), (Capture.Kind.CROP, 4), (Capture.Kind.FRAME, 1))
-"""How many captures of a kind a worker takes at once: what is quick first and in batches, so that a
-worker holding slow frames never keeps another idle. Every fourth turn begins with the slowest, or a
-camera that sends finished reads without end would keep every frame waiting."""
+MOST_AT_ONCE = 8
+"""How many captures a worker takes at once: enough that statements and commits are shared, few
+enough that it is done with them in a tenth of a second."""
+_MOST_BYTES = 32 * 1024 * 1024  # of pictures open at a time
 _FAIR = 4
 _turns = itertools.count(1)
 
@@ -48,8 +51,9 @@ def captures_recognise(*, now: datetime) -> int:
     captures = _claim(now)
     left = {capture.pk: capture for capture in captures}
     try:
-        for capture, material in _opened(captures):
-            if _finished(capture, material, now):
+        for part in _parts(captures):
+            read = [(capture, _recognise(capture, what)) for capture, what in _opened(part)]
+            for capture in _finish(read, now):
                 del left[capture.pk]
     except SoftTimeLimitExceeded:
         left.clear()  # a picture may be what took so long: its attempt counts
@@ -58,21 +62,40 @@ def captures_recognise(*, now: datetime) -> int:
         if left:
             with suppress(DatabaseError, InterfaceError):
                 untried(left.values())
+    if any(capture.attempts > 1 for capture in captures):
+        ring_now("recognise")  # it was taken alone, and others may wait
     return len(captures)
 
 
 def _claim(now: datetime) -> list[Capture]:
-    waiting = Capture.objects.filter(status=Capture.Status.RECEIVED)
-    for kind, limit in CLAIMS if next(_turns) % _FAIR else reversed(CLAIMS):
-        captures = claim(
-            waiting.filter(kind=kind).select_related("site", "camera"),
-            limit=limit,
-            lease=settings.RECOGNISE_LEASE,
-            now=now,
-        )
+    """Captures nobody tried before, or one that somebody did.
+
+    That one is taken alone: if its picture is what kills workers, no other must die with it. Every
+    fourth turn begins with it, and then with pictures, or a camera that sends finished reads
+    without end would keep every frame waiting.
+    """
+    waiting = Capture.objects.filter(status=Capture.Status.RECEIVED).select_related("site")
+    fresh, again = (waiting.filter(attempts=0), MOST_AT_ONCE), (waiting.filter(attempts__gt=0), 1)
+    pictures = (fresh[0].exclude(kind=Capture.Kind.READ), MOST_AT_ONCE)
+    for rows, limit in (fresh, again) if next(_turns) % _FAIR else (again, pictures, fresh):
+        captures = claim(rows, limit=limit, lease=settings.RECOGNISE_LEASE, now=now)
         if captures:
             return captures
     return []
+
+
+def _parts(captures: list[Capture]) -> Iterator[list[Capture]]:
+    """The captures in lots whose pictures fit into memory together."""
+    part: list[Capture] = []
+    size = 0
+    for capture in captures:
+        if part and size + capture.picture_bytes > _MOST_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(capture)
+        size += capture.picture_bytes
+    if part:
+        yield part
 
 
 def _opened(captures: list[Capture]) -> list[tuple[Capture, bytes | str | Outcome]]:
@@ -111,7 +134,12 @@ def _recognise(capture: Capture, material: bytes | str | Outcome) -> Outcome:
             return material
         if isinstance(material, str):
             return from_device(json.loads(material))
-        return recognise_picture(material, kind=capture.kind, regions=tuple(capture.site.regions))
+        return recognise_picture(
+            material,
+            kind=capture.kind,
+            regions=tuple(capture.site.regions),
+            strict=capture.site.regions_strict,
+        )
     except SoftTimeLimitExceeded:
         raise
     except Exception as error:  # the capture is kept with its reason; the batch goes on
@@ -125,10 +153,25 @@ def _failed(error: Exception) -> Outcome:
     )
 
 
-def _finished(capture: Capture, material: bytes | str | Outcome, now: datetime) -> bool:
-    """Recognise and write; False where that has to wait. What no column can hold is a failure."""
+def _finish(read: Sequence[tuple[Capture, Outcome]], now: datetime) -> list[Capture]:
+    """Write what was read off several captures, all at once; those that are finished now."""
+    sealed: list[_Sealed] = []
     try:
-        capture_finish(capture=capture, outcome=_recognise(capture, material), now=now)
+        for capture, outcome in read:
+            sealed.append(_seal(capture, outcome, now))
+        _write(sealed, now)
+    except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
+        raise
+    except Exception:  # one of them is to blame, and the others must not suffer for it
+        files.doom([read.crop for one in sealed for read in one.reads], now=now)
+        return [capture for capture, outcome in read if _finished(capture, outcome, now)]
+    return [capture for capture, _ in read]
+
+
+def _finished(capture: Capture, outcome: Outcome, now: datetime) -> bool:
+    """Write one by itself; False where that has to wait. What no column can hold is a failure."""
+    try:
+        capture_finish(capture=capture, outcome=outcome, now=now)
     except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
         raise
     except OSError as error:
@@ -141,11 +184,20 @@ def _finished(capture: Capture, material: bytes | str | Outcome, now: datetime) 
 
 
 def capture_finish(*, capture: Capture, outcome: Outcome, now: datetime) -> bool:
-    """Write a capture's reads and status, once; False if another worker was quicker.
+    """Write a capture's reads and status, once; False if another worker was quicker."""
+    return bool(_write([_seal(capture, outcome, now)], now))
 
-    The update is conditional on the status, the reads' ids are deterministic: whoever comes second
-    changes nothing.
-    """
+
+@dataclass(frozen=True, slots=True)
+class _Sealed:
+    """A capture's reads, sealed and not yet written, and what becomes of its row."""
+
+    capture: Capture
+    finished: Finished
+    reads: list[PlateRead]
+
+
+def _seal(capture: Capture, outcome: Outcome, now: datetime) -> _Sealed:
     reads = [
         read
         for index, found in enumerate(outcome.plates)
@@ -155,29 +207,33 @@ def capture_finish(*, capture: Capture, outcome: Outcome, now: datetime) -> bool
         status = Capture.Status.FAILED
     else:
         status = Capture.Status.RECOGNISED if reads else Capture.Status.UNREADABLE
+    rejected = [{"reason": k, "count": n} for k, n in sorted(outcome.rejected.items())]
+    facts = {"reads": len(reads), "rejected": rejected}
+    finished = Finished(capture.pk, status.value, outcome.failure, outcome.sentence, facts)
+    return _Sealed(capture, finished, reads)
+
+
+def _write(sealed: Sequence[_Sealed], now: datetime) -> set[uuid.UUID]:
+    """Write captures and their reads in one transaction; the captures nobody had finished before.
+
+    The update is conditional on the status, the reads' ids are deterministic: whoever comes second
+    changes nothing.
+    """
     with transaction.atomic():
-        mine = Capture.objects.filter(pk=capture.pk, status=Capture.Status.RECEIVED).update(
-            status=status,
-            failure=outcome.failure,
-            failure_sentence=outcome.sentence,
-            recognised_at=now,
-            lease_until=None,
-            lease_token=None,
-        )
-        if not mine:
-            files.doom([read.crop for read in reads], now=now)
-            return False
+        mine = captures_finish([one.finished for one in sealed], now=now)
+        ours = [one for one in sealed if one.capture.pk in mine]
+        late = [one for one in sealed if one.capture.pk not in mine]
+        files.doom([read.crop for one in late for read in one.reads], now=now)
+        reads = [read for one in ours for read in one.reads]
         PlateRead.objects.bulk_create(reads)
-        rejected = [{"reason": k, "count": n} for k, n in sorted(outcome.rejected.items())]
-        capture_outcome_add(
-            capture_id=capture.pk, facts={"reads": len(reads), "rejected": rejected}
-        )
-        for read in reads:
-            announce("read", read.pk, read.site_id)
+        announce("read", *reads)
         if reads:
             ring("watch")
             ring("gather")
-    return True
+        captures_count(
+            {one.capture.pk: day_of(one.capture.site, one.capture.received_at) for one in ours}
+        )
+    return mine
 
 
 def _sealed_read(

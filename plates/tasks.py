@@ -8,44 +8,58 @@ from celery import shared_task
 from django.utils import timezone
 
 from cameras.models import Capture
-from core.stages import ring_now
-from plates.gathering import passages_close, reads_gather
+from core.stages import hear, ring_now
+from plates.gathering import MOST_GATHERED, passages_close, reads_gather
 from plates.models import PlateRead
 from plates.partitions import partitions_ensure
-from plates.services import captures_recognise
+from plates.services import MOST_AT_ONCE, captures_recognise
 from vault.files import remove_doomed
 
 _SECONDS = 20.0
-_MOST_BELLS = 8
+_PACE = 0.1
+_looked: dict[str, float] = {}
 
 
-def drain(step: Callable[[datetime], int], stage: str) -> None:
-    """Call `step` until nothing waits, or ring again after 20 s to let others have a turn."""
+def answer(stage: str) -> None:
+    """Answer a bell, before looking at the tables.
+
+    One process looks ten times a second at most: what comes in a stream is taken together, and
+    costs one transaction instead of many. After a pause the first look is at once.
+    """
+    since = time.monotonic() - _looked.get(stage, -_PACE)
+    time.sleep(max(0.0, _PACE - since))
+    _looked[stage] = time.monotonic()
+    hear(stage)
+
+
+def drain(step: Callable[[datetime], int], stage: str, *, most: int) -> None:
+    """Call `step` once, and again while it finds its fill of `most`, or ring again after 20 s to
+    let others have a turn."""
+    answer(stage)
     until = time.monotonic() + _SECONDS
-    while step(timezone.now()):
+    while step(timezone.now()) >= most:
+        ring_now(stage)  # there is more: another worker may help, or go on when this one stops
         if time.monotonic() > until:
-            ring_now(stage)
             return
 
 
 @shared_task(name="stage.recognise")
 def recognise() -> None:
     """Recognise whatever waits."""
-    drain(lambda now: captures_recognise(now=now), "recognise")
+    drain(lambda now: captures_recognise(now=now), "recognise", most=MOST_AT_ONCE)
 
 
 @shared_task(name="stage.gather")
 def gather() -> None:
     """Gather whatever waits."""
-    drain(lambda now: reads_gather(now=now), "gather")
+    drain(lambda now: reads_gather(now=now), "gather", most=MOST_GATHERED)
 
 
 @shared_task(name="stage.sweep")
 def sweep() -> None:
     """Ring for whatever waits; close passages; remove files whose rows are gone."""
     now = timezone.now()
-    waiting = Capture.objects.filter(status=Capture.Status.RECEIVED)[:_MOST_BELLS].count()
-    for _ in range(waiting):
+    if Capture.objects.filter(status=Capture.Status.RECEIVED).exists():
         ring_now("recognise")
     if PlateRead.objects.filter(watched_at__isnull=True).exists():
         ring_now("watch")

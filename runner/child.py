@@ -35,6 +35,8 @@ class Process:
     """How long an orderly end may take before it is killed."""
     user: str | None = None
     """Whom to become, as `launch` understands it; None stays who we are."""
+    nice: int = 0
+    """By how much others go before it where cores are short."""
 
 
 def launcher(
@@ -43,6 +45,7 @@ def launcher(
     pid_file: Path | None = None,
     death_signal: signal.Signals = signal.SIGTERM,
     user: str | None = None,
+    nice: int = 0,
     private: bool = True,
 ) -> list[str]:
     """The command line that becomes `argv` by way of `launch`.
@@ -54,6 +57,7 @@ def launcher(
         "parent": os.getpid(),
         "death_signal": int(death_signal),
         "user": user,
+        "nice": nice,
         "private": private,
     }
     shim = str(ROOT / "runner" / "launch.py")
@@ -127,6 +131,7 @@ class Child:
                     pid_file=self._var.pid_file(self.name),
                     death_signal=self.process.stop_signal,
                     user=self.process.user,
+                    nice=self.process.nice,
                 ),
                 cwd=ROOT,
                 env={**os.environ, **self._env, **self.process.env},

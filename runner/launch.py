@@ -6,8 +6,8 @@ Run as a script by `child.Child`, so that nothing happens between fork and exec 
                               "private": …}' PROGRAM ARG…
 
 It writes the pid file (no moment in which a process runs and is not written down), asks the kernel
-for a signal when the supervisor dies, stops being root where PostgreSQL would refuse it, and
-then *is* the program: same pid.
+for a signal when the supervisor dies, steps back behind others, stops being root where PostgreSQL
+would refuse it, and then *is* the program: same pid.
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ def main(options_json: str, command: list[str]) -> None:
         os.umask(0o077)
     if options.get("pid_file"):
         pids.write(Path(options["pid_file"]), os.getpid())
+    os.nice(options.get("nice", 0))
     if options.get("user"):
         _become(options["user"])
     _die_with_parent(options["death_signal"], options["parent"])

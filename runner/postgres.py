@@ -31,6 +31,10 @@ SETTINGS = {
     "shared_buffers": "128MB",
     "fsync": "on",
     "synchronous_commit": "on",
+    # Fewer checkpoints: after each, every page is written to the log whole once more.
+    "checkpoint_timeout": "15min",
+    "max_wal_size": "2GB",
+    "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
     # Statements, their parameters and the DETAIL of an error can hold a plate.

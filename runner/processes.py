@@ -19,7 +19,7 @@ def table(var: Var, *, bind: str, port: int) -> list[Process]:
     python = str(VENV_PYTHON)
     celery = (python, "-m", "celery", "-A", "alpr_site")
 
-    def worker(queue: str, concurrency: int) -> Process:
+    def worker(queue: str, concurrency: int, *, nice: int = 0) -> Process:
         return Process(
             f"worker-{queue}",
             (
@@ -28,6 +28,7 @@ def table(var: Var, *, bind: str, port: int) -> list[Process]:
                 "--loglevel", "INFO",
             ),
             grace_s=20.0,
+            nice=nice,
         )  # fmt: skip
 
     return [
@@ -36,6 +37,8 @@ def table(var: Var, *, bind: str, port: int) -> list[Process]:
             (
                 python, "-m", "uvicorn", "alpr_site.asgi:application",
                 "--host", bind, "--port", str(port),
+                # The parser that limits how long a request's head may be.
+                "--http", "h11",
                 # The live feed's connections never end by themselves.
                 "--timeout-graceful-shutdown", "5",
                 # A search may stand in a URL: no plate may reach a log.
@@ -49,7 +52,9 @@ def table(var: Var, *, bind: str, port: int) -> list[Process]:
                 "--loglevel", "INFO",
             ),
         ),
-        worker("recognise", cores()),
+        # What is short goes first: when more frames come than can be read, they wait in their rows,
+        # and 202s, pages and the verdicts of what has been read don't wait with them.
+        worker("recognise", cores(), nice=5),
         worker("flow", 1),
         worker("house", 1),
     ]  # fmt: skip

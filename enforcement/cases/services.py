@@ -36,6 +36,7 @@ VISIT_CHANGED = "visit-changed"
 """Why a case closes whose visit is no more: a late read paired its passages differently."""
 
 _MOST_NOTE = 500
+MOST_ACTED = 50
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +44,7 @@ log = structlog.get_logger(__name__)
 # --- the stage -----------------------------------------------------------------------------------
 
 
-def cases_act(*, now: datetime, limit: int = 50) -> int:
+def cases_act(*, now: datetime, limit: int = MOST_ACTED) -> int:
     """Open, change and close cases as the judge's verdicts ask; how many verdicts were seen to.
 
     One that fails is logged, keeps its mark and holds up no other.
@@ -174,7 +175,7 @@ def _update(
     if case.state != before:
         _note(case, before, JUDGE, case.reason, "", now)
     else:
-        announce("case", case.pk, case.site_id)
+        announce("case", case)
 
 
 def _turned(case: Case, current: VerdictVersion | None, now: datetime) -> None:
@@ -204,7 +205,7 @@ def _note(case: Case, before: str, actor: str, reason: str, note: str, now: date
         reason=reason,
         note=note,
     )
-    announce("case", case.pk, case.site_id)
+    announce("case", case)
 
 
 # --- people --------------------------------------------------------------------------------------

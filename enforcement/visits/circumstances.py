@@ -86,6 +86,7 @@ class Circumstances:
         self._schemes: dict[str, list[Scheme]] = {}
         self._scheme_values: dict[uuid.UUID, calendars.Scheme] = {}
         self._states: dict[uuid.UUID, SiteState] = {}
+        self._suspended: dict[uuid.UUID, bool] = {}
 
     def _row(self, site: Site, at: datetime) -> SiteRulesRow:
         if site.pk not in self._rules:
@@ -138,15 +139,19 @@ class Circumstances:
             self._states[site.pk] = SiteState(
                 exits_heard_through=min(exits, default=END),
                 all_heard_through=min(everyone, default=END),
-                suspended=self._suspended(site),
+                suspended=self.suspended(site),
             )
         return self._states[site.pk]
 
-    def _suspended(self, site: Site) -> bool:
-        rules = self._row(site, self.now)
-        if rules.suspended or site.kind != Site.Kind.PARKING:
-            return rules.suspended
-        return any(
-            rate.suspends(limit=rules.orphan_rate_limit, over=rules.orphan_rate_over)
-            for rate in orphan_rates_of(site.pk).values()
-        )
+    def suspended(self, site: Site) -> bool:
+        """Whether nobody is accused at the site for now."""
+        if site.pk not in self._suspended:
+            rules = self._row(site, self.now)
+            self._suspended[site.pk] = rules.suspended or (
+                site.kind == Site.Kind.PARKING
+                and any(
+                    rate.suspends(limit=rules.orphan_rate_limit, over=rules.orphan_rate_over)
+                    for rate in orphan_rates_of(site.pk).values()
+                )
+            )
+        return self._suspended[site.pk]

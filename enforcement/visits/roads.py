@@ -172,7 +172,7 @@ def _decide(
     accused: bool,
 ) -> Decision:
     site, at, now = passage.site, passage.first_at, circumstances.now
-    state = circumstances.state(site)
+    suspended = circumstances.suspended(site)
     rules = circumstances.rules(site, at)
     due_at = None
     configured = True
@@ -188,7 +188,7 @@ def _decide(
                 now=now,
                 scope=scope,
                 quarantined=passage.quarantined,
-                suspended=state.suspended,
+                suspended=suspended,
                 accused_before=accused,
             )
         else:
@@ -201,7 +201,7 @@ def _decide(
                 rules=rules,
                 now=now,
                 quarantined=passage.quarantined,
-                suspended=state.suspended,
+                suspended=suspended,
                 accused_before=accused,
             )
             day = window.charged_day(at)
@@ -210,7 +210,8 @@ def _decide(
     except RuleError as error:
         judgement, configured = _not_configured(error), False
     closed = passage.status == Passage.Status.CLOSED
-    heard = state.all_heard_through >= passage.last_at
+    # asked only where it matters: how far all cameras have reported is the dearest question here
+    heard = closed and circumstances.state(site).all_heard_through >= passage.last_at
     return Decision(
         subject=Subject(passage_id=passage.pk),
         site_id=site.pk,

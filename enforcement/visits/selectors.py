@@ -33,4 +33,4 @@ def occupancy(sites: "QuerySet[Site]") -> dict[tuple[uuid.UUID, uuid.UUID | None
 def site_suspended(site: Site, now: datetime) -> bool:
     """Whether automatic enforcement is suspended at `site`: by its rules, or because a camera's
     orphan rate is above the limit (domain-rules §5). To be shown as such."""
-    return Circumstances(now=now).state(site).suspended
+    return Circumstances(now=now).suspended(site)

@@ -17,6 +17,7 @@ from django.db import DatabaseError
 from audit.access import Access, stage_batch
 from cameras.models import Site
 from core.errors import NotFound
+from core.stages import ring
 from enforcement.visits import carparks, roads
 from enforcement.visits.models import VerdictVersion, Visit
 from enforcement.visits.neighbours import visit_ends
@@ -25,10 +26,12 @@ from plates.models import Passage
 
 __all__ = ["passages_judge", "passages_rejudge_due", "verdict_renew"]
 
+MOST_JUDGED = 100
+
 log = structlog.get_logger(__name__)
 
 
-def passages_judge(*, now: datetime, limit: int = 100) -> int:
+def passages_judge(*, now: datetime, limit: int = MOST_JUDGED) -> int:
     """Judge up to `limit` waiting passages of roads, and as many of every waiting car park; how
     many were judged. Several workers may do so at once.
 
@@ -71,15 +74,14 @@ def _judge_roads(now: datetime, limit: int) -> int:
 
 def _judge_carparks(now: datetime, limit: int) -> int:
     waiting = carparks.sites_waiting()
-    done = 0
     # sites nobody else is judging come first; one that another worker holds is waited for only
     # when there is nothing else to do: what came after that worker looked must not be left behind
-    for wait in (False, True):
-        for site_id in waiting:
-            done += _judge_carpark(site_id, now, limit, wait=wait)
-        if done:
-            break
-    return done
+    judged = [_judge_carpark(site_id, now, limit, wait=False) for site_id in waiting]
+    if any(judged):
+        if not all(judged):
+            ring("judge")
+        return sum(judged)
+    return sum(_judge_carpark(site_id, now, limit, wait=True) for site_id in waiting)
 
 
 def _judge_carpark(site_id: uuid.UUID, now: datetime, limit: int, *, wait: bool) -> int:

@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Q
 
 from cameras.models import Capture
-from cameras.services import capture_outcome_add
+from cameras.outcomes import captures_tell
 from core.ids import uuid7, uuid7_floor, uuid7_time
 from core.live import announce
 from core.stages import ring
@@ -175,8 +176,7 @@ def verdicts_write(
     _captures_hear(fresh, now)
     # a further read or the exit may join what already has its verdict: its capture hears it too
     _captures_hear(same, now, unheard=True)
-    for row in rows:
-        announce("verdict", row.pk, row.site_id)
+    announce("verdict", *rows)
     if any(row.act_due for row in rows):
         ring("act")
     return rows
@@ -217,11 +217,13 @@ def _captures_hear(
         return
     facts: dict[uuid.UUID, dict[str, Any]] = defaultdict(dict)
     # a passage's id carries the time of its first read to arrive: no need to ask older partitions
+    # nor later ones than a device's clock may be ahead
     since = uuid7_floor(min(map(uuid7_time, by_passage)) - timedelta(hours=1))
+    until = uuid7_floor(now + settings.CAPTURE_MAX_AHEAD + timedelta(hours=1))
     reads = list(
-        PlateRead.objects.filter(passage_id__in=list(by_passage), id__gte=since).values_list(
-            "capture_id", "index", "passage_id"
-        )
+        PlateRead.objects.filter(
+            passage_id__in=list(by_passage), id__gte=since, id__lt=until
+        ).values_list("capture_id", "index", "passage_id")
     )
     heard: dict[uuid.UUID, dict[str, Any] | None] = {}
     if unheard:
@@ -235,10 +237,7 @@ def _captures_hear(
         told = (heard.get(capture_id) or {}).get(str(index), {})
         if any(told.get(name) != value for name, value in says.items()):
             facts[capture_id][str(index)] = {**says, "at": now.isoformat()}
-    for capture_id in sorted(facts):  # in one order everywhere: the rows are locked until commit
-        capture_outcome_add(
-            capture_id=capture_id, facts={"verdicts": facts[capture_id]}, judged_at=now
-        )
+    captures_tell({pk: {"verdicts": theirs} for pk, theirs in facts.items()}, judged_at=now)
 
 
 _JUDGED = """

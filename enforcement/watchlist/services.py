@@ -330,7 +330,7 @@ def alert_acknowledge(
         alert.acknowledge_note = clean(note, field="note", most=300, tokens=tokens)
         alert.acknowledged_at, alert.acknowledged_by = now, user
         alert.save(update_fields=["acknowledged_at", "acknowledged_by", "acknowledge_note"])
-        announce("alert", alert.pk, alert.site_id)
+        announce("alert", alert)
         record(
             actor or person_actor(user),
             "acknowledge",

@@ -3,11 +3,11 @@
 from celery import shared_task
 
 from core.stages import task_name
-from enforcement.watchlist.services import reads_watch
+from enforcement.watchlist.watching import MOST_WATCHED, reads_watch
 from plates.tasks import drain
 
 
 @shared_task(name=task_name("watch"))
 def watch() -> None:
     """Watch whatever waits."""
-    drain(lambda now: reads_watch(now=now), "watch")
+    drain(lambda now: reads_watch(now=now), "watch", most=MOST_WATCHED)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from audit.access import Access, stage_batch
-from cameras.services import capture_outcome_add
+from cameras.outcomes import captures_tell
 from core.ids import uuid7
 from core.live import announce
 from enforcement.rights.facts import Reading
@@ -26,6 +26,8 @@ from plates.models import PlateRead
 from vault import blind, keyring
 from vault.keys import KeyDestroyed
 from vault.sealing import SealBroken
+
+MOST_WATCHED = 200
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +42,7 @@ class _Hit:
     why: str
 
 
-def reads_watch(*, now: datetime, limit: int = 200) -> int:
+def reads_watch(*, now: datetime, limit: int = MOST_WATCHED) -> int:
     """Watch up to `limit` reads that nobody watched yet; how many there were.
 
     One alert per entry and vehicle in view: further reads within the site's debounce of one that
@@ -55,10 +57,11 @@ def reads_watch(*, now: datetime, limit: int = 200) -> int:
             alert for hit in _hits(reads, access) if (alert := _alert(hit, now=now)) is not None
         ]
         PlateRead.objects.filter(pk__in=[read.pk for read in reads]).update(watched_at=now)
-        # in the order of their ids: other stages lock captures too
-        for capture_id in sorted({alert.capture_id for alert in alerts}):
-            count = Alert.objects.filter(capture_id=capture_id).count()
-            capture_outcome_add(capture_id=capture_id, facts={"alerts": count})
+        alerted = {alert.capture_id for alert in alerts}
+        if alerted:
+            counted = Alert.objects.filter(capture_id__in=alerted).values_list("capture_id")
+            counts = counted.order_by("capture_id").annotate(Count("pk"))
+            captures_tell({capture_id: {"alerts": count} for capture_id, count in counts})
     return len(reads)
 
 
@@ -193,5 +196,5 @@ def _alert(hit: _Hit, *, now: datetime) -> Alert | None:
         last_seen_at=read.captured_at,
         created_at=now,
     )
-    announce("alert", alert.pk, read.site_id)
+    announce("alert", alert)
     return alert

@@ -15,12 +15,13 @@ from django.test import Client
 from cameras import limits, services
 from cameras.intake import Sent
 from cameras.models import Camera, Capture, Heartbeat
+from cameras.outcomes import captures_tell
 from cameras.selectors import cameras_health, captures_today
 from cameras.tasks import health
 from core import stages
 from core.ids import uuid7
 from core.live import CHANNEL
-from tests.integration.cameras.conftest import Device, ago, make_device, make_site
+from tests.integration.cameras.conftest import Device, ago, make_device, make_site, picture
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 HEARTBEATS = "/api/v1/heartbeats"
@@ -210,10 +211,27 @@ def test_few_writes_under_load(device: Device, django_assert_num_queries: Any) -
     assert camera_of(device).through == half
 
 
+def test_a_capture_costs_three_statements(device: Device, django_assert_num_queries: Any) -> None:
+    """Who sends it, whether it is known, and the row; the camera is noted once a second."""
+
+    def send(number: int) -> None:
+        body = {"captured_at": ago(), "sequence": number, "kind": "crop"}
+        assert device.form(picture=picture(number), **body).status_code == 202
+
+    send(0)
+    for number in range(1, 4):
+        Camera.objects.filter(pk=device.camera.pk).update(last_seen_at=datetime.now(UTC))
+        with django_assert_num_queries(3):
+            send(number)
+
+
 # --- outcomes -------------------------------------------------------------------------------------
 def test_outcomes_merge(device: Device) -> None:
     capture = capture_at(device, NOW)
-    add = services.capture_outcome_add
+
+    def add(capture_id: uuid.UUID, facts: Any, judged_at: Any = None) -> int:
+        return captures_tell({capture_id: facts}, judged_at=judged_at)
+
     verdict = {"verdict": "pending", "reason": "awaiting-camera"}
     assert add(capture_id=capture.pk, facts={"reads": 2, "rejected": []})
     add(capture_id=capture.pk, facts={"verdicts": {"0": verdict}}, judged_at=NOW)
@@ -240,10 +258,8 @@ def test_stages_that_finish_together_lose_nothing(device: Device) -> None:
         try:
             together.wait()
             for step in range(5):
-                services.capture_outcome_add(
-                    capture_id=capture.pk,
-                    facts={f"stage{number}": step, "verdicts": {f"{number}.{step}": {}}},
-                )
+                facts = {f"stage{number}": step, "verdicts": {f"{number}.{step}": {}}}
+                captures_tell({capture.pk: facts})
         finally:
             connections.close_all()
 

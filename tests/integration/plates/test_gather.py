@@ -14,8 +14,9 @@ from audit.models import AuditRow
 from cameras.intake import Sent
 from cameras.models import Camera, Capture, Site
 from cameras.services import capture_receive
-from plates.gathering import MOST_READS, passages_close, reads_gather
+from plates.gathering import passages_close, reads_gather
 from plates.models import Passage, PlateRead
+from plates.placing import MOST_READS
 from plates.services import captures_recognise
 from tests.integration.road import Road
 from vault import blind
@@ -321,6 +322,35 @@ def test_one_audit_row_a_camera_and_batch(road: Road) -> None:
     row = AuditRow.objects.get(actor="gather")
     assert row.tokens == [blind.exact("1AB2345")]
     assert (row.purpose, row.outcome) == ("pipeline", "done")
+
+
+@pytest.mark.parametrize("vehicles", [1, 6])
+def test_a_batch_costs_the_same_statements_whatever_its_size(
+    road: Road, vehicles: int, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(vehicles):
+        for camera in ("north", "south"):
+            see(road, f"1AB000{number}", T + number * SECOND, camera=camera)
+    with django_assert_max_num_queries(16):
+        assert reads_gather(now=T) == 2 * vehicles
+    for number in range(vehicles):
+        see(road, f"1AB000{number}", T + (number + 9) * SECOND)
+        see(road, f"1AB000{number}", T + (number + 9.1) * SECOND)
+    with django_assert_max_num_queries(16):
+        assert reads_gather(now=T) == 2 * vehicles
+    assert Passage.objects.filter(reads=3).count() == vehicles
+
+
+def test_what_cannot_be_the_vehicle_is_not_opened(road: Road) -> None:
+    """Neighbours in view are told apart by the blind index: one row a batch says what was opened,
+    and a vehicle that merely passed near another one is not in it."""
+    for number in range(5):
+        see(road, f"1AB000{number}", T + number * SECOND, char_scores=[0.99] * 7)
+    gather()
+    see(road, "7CD9999", T + 6 * SECOND, char_scores=[0.99] * 7)
+    gather()
+    row = AuditRow.objects.filter(actor="gather").latest("id")
+    assert row.tokens == [blind.exact("7CD9999")]
 
 
 @pytest.mark.parametrize("what", ["tampered", "forgotten"])

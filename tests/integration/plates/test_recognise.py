@@ -22,7 +22,7 @@ from cameras.services import capture_receive
 from plates import services
 from plates.models import PlateRead
 from plates.recognition import Found, Outcome
-from plates.services import MOST_ATTEMPTS, capture_finish, captures_recognise, read_id
+from plates.services import MOST_AT_ONCE, MOST_ATTEMPTS, capture_finish, captures_recognise, read_id
 from tests.integration.road import Road, outcome
 from vault import blind, files, keys
 from vault.models import Sealed
@@ -211,7 +211,7 @@ def test_a_lease_holds_until_it_runs_out(road: Road) -> None:
 def test_finished_reads_without_end_do_not_keep_a_frame_waiting_for_ever(
     road: Road, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "CLAIMS", (("read", 2), ("crop", 4), ("frame", 1)))
+    monkeypatch.setattr(services, "MOST_AT_ONCE", 2)
     capture = frame(road, b"\xff\xd8\xff not looked at", T + SECOND)
     kinds = []
     for turn in range(8):
@@ -221,6 +221,33 @@ def test_finished_reads_without_end_do_not_keep_a_frame_waiting_for_ever(
     assert kinds.count("frame") == 1
     assert kinds.count("read") == 7
     assert again(capture).attempts == 1
+
+
+def test_what_a_worker_died_on_is_tried_again_alone(road: Road) -> None:
+    for second in range(3):
+        road.send("1AB2345", "in", T + second * SECOND)
+    assert len(claimed(T)) == 3  # … and died
+    later = T + LEASE + SECOND
+    assert [len(claimed(later)) for _ in range(4)] == [1, 1, 1, 0]
+
+
+def test_pictures_that_do_not_fit_into_memory_together_are_opened_in_lots(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = shipped(SCENE["picture"])
+    monkeypatch.setattr(services, "_MOST_BYTES", 2 * len(picture))
+    captures = [frame(road, picture, T + n * SECOND) for n in range(5)]
+    assert [len(part) for part in services._parts(captures)] == [2, 2, 1]
+
+
+@pytest.mark.parametrize("count", [1, MOST_AT_ONCE])
+def test_a_batch_costs_the_same_statements_whatever_its_size(
+    road: Road, count: int, django_assert_max_num_queries: Any
+) -> None:
+    for second in range(count):
+        road.send("1AB2345", "in", T + second * SECOND)
+    with django_assert_max_num_queries(20):
+        assert captures_recognise(now=T) == count
 
 
 # --- what can't be read --------------------------------------------------------------------------
@@ -403,7 +430,7 @@ def test_a_key_store_that_is_away_loses_nothing(
     assert {again(one).status for one in captures} == {"recognised"}
 
 
-@pytest.mark.parametrize("where", ["recognise_picture", "capture_outcome_add"])
+@pytest.mark.parametrize("where", ["recognise_picture", "captures_finish"])
 def test_a_worker_that_runs_out_of_time_does_not_fail_a_good_capture(
     road: Road, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
@@ -422,18 +449,13 @@ def test_a_database_lost_in_mid_batch_loses_nothing_and_repeats_nothing(
     road: Road, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     captures = [road.send(f"1AB000{n}", "in", T + n * SECOND) for n in range(4)]
-    real, calls = services.capture_outcome_add, []
-
-    def dies_at_the_second(**kwargs: Any) -> bool:
-        calls.append(kwargs)
-        if len(calls) == 2:
-            raise OperationalError("server closed the connection unexpectedly")
-        return real(**kwargs)
-
-    monkeypatch.setattr(services, "capture_outcome_add", dies_at_the_second)
-    with pytest.raises(OperationalError):
-        captures_recognise(now=T + 4 * SECOND)
-    assert sorted(again(one).status for one in captures) == ["received"] * 3 + ["recognised"]
-    assert captures_recognise(now=T + 4 * SECOND + LEASE + SECOND) == 3
+    with monkeypatch.context() as patch:
+        outage(patch, services, "announce", OperationalError("server closed the connection"))
+        with pytest.raises(OperationalError):
+            captures_recognise(now=T + 4 * SECOND)
+    assert {again(one).status for one in captures} == {"received"}
+    assert not PlateRead.objects.exists()
+    later = T + 4 * SECOND + LEASE + SECOND
+    assert everything(later) == 4
     assert {again(one).status for one in captures} == {"recognised"}
     assert PlateRead.objects.count() == 4

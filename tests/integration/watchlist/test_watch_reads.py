@@ -277,7 +277,7 @@ def test_screens_are_told(
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr("core.live._publish", said.append)
+    monkeypatch.setattr("core.live._publish", said.extend)
     add(stolen, anna)
     make_read(camera)
     with django_capture_on_commit_callbacks(execute=True):
