@@ -71,7 +71,7 @@ SETTINGS = (
     Setting("PLATEWARDEN_MAX_AHEAD_MINUTES", "60", int, "Furthest capture time ahead, in minutes."),
     Setting("PLATEWARDEN_LEASE_SECONDS", "15", int, "How long a worker may hold a capture."),
     Setting(
-        "PLATEWARDEN_SECOND_READER", "true", _boolean, "Ask PP-OCRv6 where our reader is unsure."
+        "PLATEWARDEN_SECOND_READER", "false", _boolean, "Ask PP-OCRv6 where our reader is unsure."
     ),
     Setting(
         "PLATEWARDEN_TILES", "auto", _tiles, "Search large pictures in tiles too: auto or never."

@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     regions = [code for code in options.regions.split(",") if code.strip()]
     try:
         engine = Engine(
-            regions, strict=options.strict, second=None if options.alone else SecondReader()
+            regions, strict=options.strict, second=SecondReader() if options.second else None
         )
         engine.warm_up()
     except (ModelError, SyntaxFileError) as error:
@@ -74,7 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--strict", action="store_true", help="consider no syntax of another region"
     )
-    parser.add_argument("--alone", action="store_true", help="never ask the second reader")
+    parser.add_argument(
+        "--second", action="store_true", help="ask the second reader where ours is unsure"
+    )
     return parser
 
 

@@ -24,7 +24,7 @@ from inference.lookalikes import CLASS_OF
 from inference.results import ALPHABET, LATIN, Candidate, Emissions
 from inference.syntaxes import MAX_LENGTH, MIN_LENGTH, Fit, Grammar, best_region
 
-GRAMMAR_WEIGHT: Final = 0.6
+GRAMMAR_WEIGHT: Final = 0.3
 BEAM: Final = 10
 LISTED: Final = 0.001
 """Score from which another text is listed as a candidate: below, the reader never proposed it."""

@@ -85,7 +85,7 @@ class Engine:
 class Options:
     """How a process's engines work. `second`: ask the second reader; `tiles`: see PlateDetector."""
 
-    second: bool = True
+    second: bool = False
     tiles: Tiles = "auto"
 
 

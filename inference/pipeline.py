@@ -146,7 +146,7 @@ def find(scene: Scene) -> None:
 
 
 def find_in_crop(scene: Scene) -> None:
-    """The plate a crop was cut for: where the detector sees it, else the crop itself."""
+    """The plate a crop was cut for: the crop itself, and where the detector sees a plate in it."""
     height, width = scene.picture.shape[:2]
     whole = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
     if min(height, width) < MIN_HEIGHT:
@@ -158,10 +158,9 @@ def find_in_crop(scene: Scene) -> None:
     )
     found = scene.detector.detect(np.asarray(widened, np.uint8), long_side=CROP_SIDE)
     best = max(found, key=lambda one: one.score, default=None)
+    scene.places = [Place(whole, 1.0)]
     if best and best.score >= CROP_DETECTOR:
-        scene.places = [Place(np.array(best.quad, np.float32) - border, best.score)]
-    else:
-        scene.places = [Place(whole, 1.0)]
+        scene.places.append(Place(np.array(best.quad, np.float32) - border, best.score))
 
 
 def read(scene: Scene) -> None:
@@ -171,6 +170,8 @@ def read(scene: Scene) -> None:
         _decoded(scene, replace(place, recognition=recognition))
         for place, recognition in zip(scene.places, recognitions, strict=True)
     ]
+    if scene.kind == "crop":  # one plate, cut twice
+        scene.places = sorted(scene.places, key=_clarity)[-1:]
 
 
 def _decoded(scene: Scene, place: Place, *more: np.ndarray) -> Place:
@@ -207,11 +208,14 @@ def settle(scene: Scene) -> None:
     scene.places = kept
 
 
+def _clarity(place: Place) -> float:
+    return place.decoded.score if place.decoded else 0.0
+
+
 def _rank(place: Place) -> float:
     """How likely this is the plate somebody asks about: by both scores, and by size, since the
     plate a camera is aimed at is seldom the smallest."""
-    score = place.decoded.score if place.decoded else 0.0
-    return score * place.score * math.sqrt(place.height)
+    return _clarity(place) * place.score * math.sqrt(place.height)
 
 
 def refusal(scene: Scene, place: Place) -> str | None:

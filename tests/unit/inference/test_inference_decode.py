@@ -25,7 +25,7 @@ def text_of(*steps: dict[str, float] | str, regions: tuple[str, ...] = ()) -> st
     return found.text if found else None
 
 
-ZERO_SEEN = {"0": 0.75, "O": 0.2}
+ZERO_SEEN = {"0": 0.55, "O": 0.4}
 LETTER_O_SEEN = {"O": 0.75, "0": 0.2}
 
 
@@ -40,8 +40,10 @@ LETTER_O_SEEN = {"O": 0.75, "0": 0.2}
         (["A", {"8": 0.7, "B": 0.25}, "C", "1", "2", "3", "4"], ("BR",), "ABC1234"),
         (["A", "B", "1", {"Z": 0.7, "2": 0.2}, "C", "D", "E"], ("GB",), "AB12CDE"),
         (["A", "B", {"S": 0.7, "5": 0.2}, "2", "C", "D", "E"], ("GB",), "AB52CDE"),
-        # The reader gave the twin no chance at all, but only the twin fits.
-        (["1", "A", "2", "3", "4", "5", "O"], ("CZ",), "1A23450"),
+        (["1", "A", "2", "3", "4", "5", {"O": 0.8, "0": 0.15}], ("CZ",), "1A23450"),
+        # The reader knows positions itself: what it is sure of stands, though no syntax has it.
+        (["R", "K", "7", "O", "8", "A", "I"], ("SK",), "RK7O8AI"),
+        (["1", "A", "2", "3", "4", "5", "O"], ("CZ",), "1A2345O"),
         # Where both fit, the reader is believed.
         (["A", "B", "C", "1", "2", "3", ZERO_SEEN], (), "ABC1230"),
         # Free text: no syntax fits and none is forced on it.

@@ -160,10 +160,11 @@ def test_unknown_regions_are_refused() -> None:
 
 
 def test_versions_name_the_models_and_syntaxes(engine: Engine) -> None:
-    assert engine.versions.keys() == {"detector", "recogniser", "second", "syntaxes"}
+    assert engine.versions.keys() == {"detector", "recogniser", "syntaxes"}
     assert engine.versions["detector"] == registered("plate-detector").version
     assert all("@" in version for version in engine.versions.values())
-    assert "second" not in engine_for(options=Options(second=False)).versions
+    both = engine_for(options=Options(second=True)).versions
+    assert both == engine.versions | {"second": SECOND_READER.version}
 
 
 def test_engines_share_models_and_are_kept() -> None:
@@ -340,7 +341,7 @@ def test_cli_table_and_hints(folder: Path, capsys: pytest.CaptureFixture[str]) -
 
 def test_cli_crop(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cv2.imwrite(str(folder / "crop.png"), plate_face("FZRULZ"))
-    _, lines = run_cli(capsys, "--json", "--crop", "--alone", str(folder / "crop.png"))
+    _, lines = run_cli(capsys, "--json", "--crop", "--second", str(folder / "crop.png"))
     assert json.loads(lines[0])["plates"][0]["text"] == "FZRULZ"
 
 

@@ -48,7 +48,7 @@ class Sees:
 
 @dataclass
 class Reads:
-    """A reader that reads these matrices, one after the other."""
+    """A reader that reads these matrices, one after the other; the last in all places left."""
 
     matrices: Sequence[Emissions]
     regions: dict[str, float] = field(default_factory=dict)
@@ -59,7 +59,8 @@ class Reads:
     def read(self, picture: Picture, quads: Sequence[Corners]) -> list[Recognition]:
         self.runs += 1
         self.quads += quads
-        return [Recognition(self.matrices[i], self.regions) for i in range(len(quads))]
+        last = len(self.matrices) - 1
+        return [Recognition(self.matrices[min(i, last)], self.regions) for i in range(len(quads))]
 
     def calibrate(self, raw: float) -> float:
         return raw
@@ -228,7 +229,7 @@ def test_the_second_reader_is_asked_where_ours_is_unsure() -> None:
 @pytest.mark.parametrize(
     ("where", "matrix", "asked"),
     [
-        (STAGGERED, sure("RK708AI"), 0),
+        (STAGGERED, sure("RK708AI", 0.99), 0),
         (quad(100, 100, 60, SMALL - 1), sure("RK708AI", 0.5), 0),  # it sees no more there
         (STAGGERED, sure("RK708AI", 0.5), 1),
     ],
@@ -240,18 +241,31 @@ def test_the_second_reader_is_asked_seldom(where: Quad, matrix: Emissions, asked
     assert opinion.asked == asked
 
 
-def test_a_crop_is_read_where_the_detector_sees_the_plate_or_whole() -> None:
-    crop = np.full((40, 150, 3), 120, np.uint8)
-    border = 12
-    detector = Sees([(quad(border + 5, border + 4, 130, 30), 0.9)])
-    reader = Reads([sure("RK708AI")])
-    engine = Engine(detector=detector, recogniser=reader)
-    plate = only(engine.read(crop, kind="crop"))
-    assert plate.quad == quad(5, 4, 130, 30)
+WHOLE = quad(0, 0, 150, 40)
+INNER = quad(5, 4, 130, 30)
+
+
+@pytest.mark.parametrize(
+    ("whole", "inner", "detector_score", "text", "where"),
+    [
+        (sure("RK708AI", 0.9), sure("RK708AI"), 0.9, "RK708AI", INNER),
+        (torn("RK708AI"), sure("AB12CDE"), 0.9, "AB12CDE", INNER),
+        (sure("RK708AI"), sure("K708A", 0.8), 0.9, "RK708AI", WHOLE),
+        (sure("RK708AI"), sure("AB12CDE", 0.99), 0.3, "RK708AI", WHOLE),  # it saw next to nothing
+    ],
+)
+def test_a_crop_is_read_whole_and_where_the_detector_sees_the_plate(
+    whole: Emissions, inner: Emissions, detector_score: float, text: str, where: Quad
+) -> None:
+    """One plate comes out: the clearer of the two reads."""
+    crop, border = np.full((40, 150, 3), 120, np.uint8), 12
+    detector = Sees([(quad(border + 5, border + 4, 130, 30), detector_score)])
+    reader = Reads([whole, inner])
+    plate = only(Engine(detector=detector, recogniser=reader).read(crop, kind="crop"))
+    assert (plate.text, plate.quad) == (text, where)
+    assert plate.detector_score == (1.0 if where == WHOLE else detector_score)
     assert detector.shapes == [((64, 174, 3), 256)]
-    detector.found = [(quad(20, 20), 0.3)]
-    whole = only(engine.read(crop, kind="crop"))
-    assert (whole.quad, whole.detector_score) == (quad(0, 0, 150, 40), 1.0)
+    assert reader.runs == 1
 
 
 @pytest.mark.parametrize("size", [(1, 1, 3), (3, 900, 3), (900, 3, 3)])

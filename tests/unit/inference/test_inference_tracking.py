@@ -180,8 +180,8 @@ def test_every_plate_lands_in_exactly_one_track(views: list[list[Plate]]) -> Non
 class Brightness:
     """An engine for a test video: a frame brighter than the ground shows one plate."""
 
-    def __init__(self, regions: object = ()) -> None:
-        self.regions = regions
+    def __init__(self, regions: object, *, strict: bool, second: object) -> None:
+        self.asked = (regions, strict, second)
 
     def warm_up(self) -> None:
         """Nothing to load."""
@@ -209,7 +209,7 @@ def video(tmp_path: Path) -> Path:
 
 
 def test_a_video_gives_a_track_per_vehicle(video: Path) -> None:
-    (track,) = read_video(Brightness(), video)  # type: ignore[arg-type]
+    (track,) = read_video(Brightness((), strict=False, second=None), video)  # type: ignore[arg-type]
     assert (track.agreed.text, track.frames) == ("1AB2345", 10)
     assert (track.first_at, track.last_at) == pytest.approx((0.5, 1.4))
     answer = track_answer("drive.avi", track)
