@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from inference.decode import Decoded, decode, doubted, scaled
-from inference.geometry import as_quad, box_of, overlap, sharpness, side_lengths
-from inference.reader import crop_of
+from inference.geometry import as_quad, box_of, grow, overlap, sharpness, side_lengths
+from inference.reader import MARGIN, crop_of
 from inference.results import (
     Box,
     Corners,
@@ -65,7 +65,8 @@ COVERS: Final = 0.4
 CUT_SCORE: Final = 0.5
 """The most a plate at the frame's edge can score: below any floor from which one may accuse."""
 EDGE: Final = 2
-"""Pixels from the frame's edge within which a plate may be cut by it."""
+"""Pixels from the frame's edge within which a plate may be cut by it, beside the margin that the
+reader needs round a plate: what is cut was never seen whole, so its quad may end short of it."""
 
 CROP_SIDE: Final = 256
 """The detector's longer side for a crop, in which the plate is large."""
@@ -240,22 +241,24 @@ def why_unsure(picture: Picture, place: Place) -> str:
 
 
 def doubt_the_cut(scene: Scene) -> None:
-    """Let nobody be sure of a plate that touches the frame's edge: it may go on beyond it.
+    """Let nobody be sure of a plate at the frame's edge: it may go on beyond it.
 
     What is left of `34A36837` at the lower edge reads `34A369`, clearly, and is another plate.
     """
     height, width = scene.picture.shape[:2]
     scene.places = [
         replace(place, decoded=doubted(place.decoded, CUT_SCORE))
-        if place.decoded and _touches_edge(scene.box(place), width, height)
+        if place.decoded and _at_edge(place, width, height)
         else place
         for place in scene.places
     ]
 
 
-def _touches_edge(box: Box, width: int, height: int) -> bool:
-    left, top, right, bottom = box
-    return min(left, top, width - right, height - bottom) <= EDGE
+def _at_edge(place: Place, width: int, height: int) -> bool:
+    corners = grow(place.quad, MARGIN, MARGIN)
+    return bool(
+        corners.min() <= EDGE or (corners.max(axis=0) >= (width - EDGE, height - EDGE)).any()
+    )
 
 
 Step = Callable[[Scene], None]

@@ -209,12 +209,23 @@ def test_the_larger_plate_comes_first_where_both_are_clear() -> None:
     assert [plate.text for plate in reading.plates] == ["AB12CDE", "RK708AI"]
 
 
-@pytest.mark.parametrize("x", [-20.0, 690.0])
-def test_a_plate_cut_by_the_edge_is_read_but_not_trusted(x: float) -> None:
-    plate = only(read((quad(x, 100), 0.95, sure("RK708AI"))))
-    assert plate.score == CUT_SCORE
-    assert plate.candidates[0].score == CUT_SCORE
-    assert only(read((quad(8, 5), 0.95, sure("RK708AI")), kind="crop")).score > CUT_SCORE
+@pytest.mark.parametrize(
+    ("where", "trusted"),
+    [
+        (quad(-20, 100), False),
+        (quad(690, 100), False),
+        (quad(676, 100), False),  # a cut plate's quad may end short of the edge
+        (quad(300, 467), False),
+        (quad(300, 4), False),
+        (quad(674, 100), True),
+        (quad(6, 464), True),
+    ],
+)
+def test_a_plate_at_the_edge_is_read_but_not_trusted(where: Quad, trusted: bool) -> None:
+    plate = only(read((where, 0.95, sure("RK708AI"))))
+    assert (plate.score > CUT_SCORE) == trusted
+    assert plate.candidates[0].score == plate.score
+    assert only(read((where, 0.95, sure("RK708AI")), kind="crop")).score > CUT_SCORE
 
 
 def test_the_second_reader_is_asked_where_ours_is_unsure() -> None:
