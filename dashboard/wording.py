@@ -94,10 +94,6 @@ REFUSALS = {
     "low-score": "unsure",
     "overlap": "read twice",
     "crowded": "too many finds",
-    "shape": "not a plate's shape",
-    "length": "not a plate's length",
-    "words": "words or a date",
-    "unsure": "unsure",
 }
 """Why a find was not handed on as a plate (`inference.results.REASONS`), in a word or two."""
 
