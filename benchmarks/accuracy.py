@@ -23,7 +23,7 @@ from benchmarks.latency import RESULTS, commit
 from benchmarks.paint import paint_out
 from benchmarks.scores import Seen
 from benchmarks.sheets import Tile, sheet
-from benchmarks.systems import BenchmarkError, Progress, Running, System, ours, peers
+from benchmarks.systems import FP32, HINTED, BenchmarkError, Progress, Running, System, ours, peers
 
 SECTIONS: Final = ("bench", "romania", "platefree", "china", "drawn")
 REGIONS: Final = ("us", "eu", "br")
@@ -138,16 +138,17 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     cut = slice(0, options.limit)
     frames = datasets.bench(data)[cut]
     held = as_jpeg(datasets.romania(data)[cut], folder)
-    plain, hinted = ours(), ours("ours, region hinted", "--hinted")
+    plain, hinted, full = ours(), ours(HINTED, "--hinted"), ours(FP32, "--fp32")
     others = peers(options.tools, data) if options.peers else []
     result: dict[str, Any] = {"commit": commit(), "pictures": len(frames)}
     only = options.only or SECTIONS
     sheets: Path | None = options.sheets
-    with Running([plain, hinted, *others]):
-        compared = [plain, *others]
+    everybody = [plain, hinted, full, *others]
+    with Running(everybody):
+        compared = [plain, full, *others]
         if "bench" in only:
-            seen = ask_all([plain, hinted, *others], frames, "bench", marks=True)
-            result["systems"] = of_bench([plain, hinted, *others], seen)
+            seen = ask_all(everybody, frames, "bench", marks=True)
+            result["systems"] = of_bench(everybody, seen)
             if sheets:
                 worst(seen[plain.name], sheets / "worst.png")
         if "romania" in only:
@@ -175,13 +176,14 @@ def crop_sets(
     options: argparse.Namespace, data: Path, folder: Path
 ) -> dict[str, Callable[[], list[Labelled]]]:
     """The sets of Chinese crops; the drawn one only where training's environment is."""
-    python = options.tools / "training" / "venv" / "bin" / "python"
+    python: Path | None = options.training_python
 
     def drawn() -> list[Labelled]:
-        if python.exists():
+        if python:
             return datasets.drawn_china(python, folder, options.drawn)
         print(
-            "  Drawn crops are left out: training's environment (./run train) draws them.",
+            "  Drawn crops are left out: training's environment draws them, and "
+            "`./run train --help` makes it.",
             file=sys.stderr,
         )
         return []
@@ -195,6 +197,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--data", metavar="DIR", help="folder of the real pictures")
     made.add_argument("--only", nargs="+", choices=SECTIONS, help="only these sections")
     made.add_argument("--limit", type=int, metavar="N", help="the first N pictures of each set")
+    made.add_argument(
+        "--training-python",
+        type=Path,
+        metavar="FILE",
+        help="an interpreter with training/requirements.txt, to draw Chinese crops; "
+        "by default the one `./run train` has made",
+    )
     made.add_argument("--drawn", type=int, default=2015, help="drawn Chinese crops (2015)")
     made.add_argument(
         "--sheets", type=Path, metavar="DIR", help="draw mistakes and painted pictures there"

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
+from benchmarks.systems import FP32
+
 DOCS: Final = Path(__file__).resolve().parent.parent / "docs" / "benchmarks"
 
 COLOURS: Final = ("#2f81f7", "#e8862e", "#8b949e", "#2da44e", "#a371f7")
@@ -130,9 +132,9 @@ def reliability(title: str, curves: Mapping[str, Sequence[dict[str, Any]]]) -> S
 
 def accuracy(result: dict[str, Any], folder: Path) -> None:
     """The plots of `./run bench accuracy`, as SVG files in `folder`."""
-    systems = result.get("systems")
-    if not systems:
+    if not result.get("systems"):
         return
+    systems = {name: one for name, one in result["systems"].items() if name != FP32}
     regions = list(next(iter(systems.values()))["regions"])
     columns(
         "Plates read exactly, end to end",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.peers.protocol import STAGES
+from benchmarks.systems import FP32, OURS
 from benchmarks.tables import number, percent, table
 
 
@@ -36,7 +37,38 @@ def accuracy(result: dict[str, Any]) -> str:
     for key, title in (("china", "Chinese crops, held fifth"), ("drawn", "Drawn Chinese crops")):
         if key in result:
             parts += _crops(result[key], title)
+    parts += _quantised(result)
     return "\n".join(parts)
+
+
+def _quantised(result: dict[str, Any]) -> list[str]:
+    """What eight bits cost: each figure of both kinds of files, and the points lost."""
+    figures: list[tuple[str, dict[str, Any]]] = []
+    if "systems" in result:
+        systems = result["systems"]
+        for region in next(iter(systems.values()))["regions"]:
+            for key, what in (("exact", "exact"), ("ap50", "AP50")):
+                of = {name: one["regions"][region][key] for name, one in systems.items()}
+                figures.append((f"{region.upper()} {what}", of))
+    for section, key, what in (
+        ("romania", "ap50", "held clips AP50"),
+        ("china", "exact", "Chinese crops exact"),
+        ("drawn", "exact", "drawn Chinese crops exact"),
+    ):
+        if section in result:
+            figures.append((what, {name: one[key] for name, one in result[section].items()}))
+    rows = [
+        [
+            what,
+            percent(of[OURS]),
+            percent(of[FP32]),
+            number(100 * (of[FP32] - of[OURS])),
+        ]
+        for what, of in figures
+        if of.get(OURS) is not None and of.get(FP32) is not None
+    ]
+    header = ["", "INT8", "FP32", "points lost"]
+    return [table("INT8, as shipped, against FP32", header, rows)] if rows else []
 
 
 def _systems(systems: dict[str, Any], pictures: int) -> list[str]:
@@ -86,10 +118,16 @@ def _systems(systems: dict[str, Any], pictures: int) -> list[str]:
 def _crops(systems: dict[str, Any], title: str) -> list[str]:
     count = next(iter(systems.values()))["crops"]
     rows = [
-        [name, percent(one["exact"]), percent(one["exact_without_province"])]
+        [
+            name,
+            percent(one["exact"]),
+            percent(one["exact_without_province"]),
+            percent(min(of["exact"] for of in one["provinces"].values())),
+        ]
         for name, one in systems.items()
     ]
-    parts = [table(f"{title} ({count})", ["", "exact", "without province"], rows)]
+    header = ["", "exact", "without province", "worst province"]
+    parts = [table(f"{title} ({count})", header, rows)]
     first = next(iter(systems.values()))["provinces"]
     if len(first) > 1:
         worst = sorted(first.items(), key=lambda item: item[1]["exact"])
@@ -121,18 +159,18 @@ def speed(result: dict[str, Any]) -> str:
         parts.append(
             table(f"{title}, 1280×720 JPEG, median ms of {runs} runs{where}", header, rows)
         )
-    if result["networks"]:
-        rows = [
-            [
-                f"{one['network']} {one['input']}",
-                number(one["int8"], 2),
-                number(one["fp32"], 2),
-                f"{one['fp32'] / one['int8']:.2f}×" if one["int8"] else "–",
+    if "networks" in result:
+        for product, title in ((True, "as the product runs them"), (False, "at other sizes")):
+            rows = [
+                [
+                    f"{one['network']} {one['input']}",
+                    number(one["int8"], 2),
+                    number(one["fp32"], 2),
+                    f"{one['fp32'] / one['int8']:.2f}×" if one["int8"] else "–",
+                ]
+                for one in result["networks"]
+                if one["product"] == product
             ]
-            for one in result["networks"]
-        ]
-        header = ["", "INT8", "FP32", "INT8 is quicker by"]
-        parts.append(table("Networks alone, median CPU ms", header, rows))
-    else:
-        parts.append("\nThe networks alone: not measured, no files in inference/weights.")
+            header = ["", "INT8", "FP32", "INT8 is quicker by"]
+            parts.append(table(f"Networks alone, median CPU ms, {title}", header, rows))
     return "\n".join(parts)

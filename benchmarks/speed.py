@@ -22,6 +22,7 @@ from benchmarks import datasets, networks, plots, report, scores
 from benchmarks.latency import RESULTS, commit
 from benchmarks.peers.protocol import STAGES
 from benchmarks.systems import Answer, BenchmarkError, Progress, Running, System, ours, peers
+from inference.models import ModelError
 
 SIZE: Final = (1280, 720)
 QUALITY: Final = 85
@@ -125,7 +126,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="platewarden-bench-") as folder:
             result = measure(options, Path(folder))
-    except BenchmarkError as error:
+    except (BenchmarkError, ModelError) as error:
         print(f"bench speed: {error}", file=sys.stderr)
         return 1
     RESULTS.mkdir(exist_ok=True)

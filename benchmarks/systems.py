@@ -18,6 +18,10 @@ from benchmarks.measures import Box, Found
 ROOT: Final = Path(__file__).resolve().parent.parent
 CONVERT_SECONDS: Final = 600
 
+OURS: Final = "ours"
+HINTED: Final = "ours, region hinted"
+FP32: Final = "ours, FP32"
+
 
 class BenchmarkError(Exception):
     """Something the benchmark needs isn't there; a sentence that names it."""
@@ -147,7 +151,7 @@ class Running:
             system.stop()
 
 
-def ours(name: str = "ours", *options: str) -> System:
+def ours(name: str = OURS, *options: str) -> System:
     """This product, with options of `benchmarks.ours`."""
     return System(name, [sys.executable, "-P", "-m", "benchmarks.ours", *options])
 

@@ -126,7 +126,10 @@ def bench(arguments: Sequence[str]) -> int:
         var = Var.default()
         if "--peers" in rest and not helping:
             sidevenv.PEERS.ensure(var)
-        _become(module(name, "--tools", str(var.root), *rest), OMP_NUM_THREADS="1")
+        own = ["--tools", str(var.root)]
+        if arguments[0] == "accuracy" and sidevenv.TRAINING.is_ready(var):
+            own += ["--training-python", str(sidevenv.TRAINING.python(var))]
+        _become(module(name, *own, *rest), OMP_NUM_THREADS="1")
     if helping:
         return _with_services(module(name, *rest))
     return site.run_site(

@@ -82,10 +82,7 @@ class SideVenv:
 # torch is a plain pin: which build fits differs by machine, so no hash can be written down.
 TRAINING: Final = SideVenv(
     "training",
-    (
-        (venv.REQUIREMENTS / "base.txt", ("--require-hashes",)),
-        (ROOT / "training" / "requirements.txt", ()),
-    ),
+    ((ROOT / "training" / "requirements.txt", ()),),
 )
 
 # Whatever a peer needs stands in these files: fastanpr itself asks for a reader that is not used,

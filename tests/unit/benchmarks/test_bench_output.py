@@ -14,7 +14,7 @@ from PIL import Image
 from benchmarks import accuracy, datasets, plots, report, speed
 from benchmarks.scores import calibration, recognition, times
 from benchmarks.sheets import Tile, sheet
-from benchmarks.systems import Answer, BenchmarkError, System, peers
+from benchmarks.systems import FP32, OURS, Answer, BenchmarkError, System, peers
 from benchmarks.tables import table, width
 from tests.unit.benchmarks.test_bench_scores import PLATE, answer, picture
 
@@ -57,6 +57,27 @@ def test_every_section_has_its_table() -> None:
     assert report.accuracy({"pictures": 0}) == ""
 
 
+def test_what_eight_bits_cost_is_said_in_points() -> None:
+    both = {name: {"ap50": ap50, "recall": 1.0} for name, ap50 in ((OURS, 0.95), (FP32, 0.962))}
+    text = report.accuracy({"pictures": 1, "romania": both})
+    (line,) = (line for line in text.splitlines() if "held clips" in line)
+    assert line.split()[-1] == "1.2"
+    alone = {"pictures": 1, "romania": {OURS: both[OURS]}}
+    assert "points lost" not in report.accuracy(alone)
+
+
+def test_networks_are_shown_at_the_sizes_that_are_used_first() -> None:
+    rows = [
+        {"network": "n", "input": size, "product": used, "int8": 2.0, "fp32": fp32}
+        for size, used, fp32 in (("512", True, 4.0), ("1280", False, 5.0))
+    ]
+    lines = report.speed({"networks": rows}).splitlines()
+    assert next(i for i, line in enumerate(lines) if "2.00×" in line) < next(
+        i for i, line in enumerate(lines) if "at other sizes" in line
+    )
+    assert lines[-1].endswith("2.50×")
+
+
 def test_plots_are_well_formed_and_say_what_they_show(tmp_path: Path) -> None:
     plots.accuracy(result(), tmp_path / "made")
     plots.speed({"ours": [1.0, 2.0, 0.5, 0.0]}, ("a", "b", "c", "d"), tmp_path / "made")
@@ -68,6 +89,10 @@ def test_plots_are_well_formed_and_say_what_they_show(tmp_path: Path) -> None:
         assert title is not None
         assert title.text
     assert "3.5 ms" in (tmp_path / "made" / "speed.svg").read_text()
+    with_fp32 = result()
+    with_fp32["systems"][FP32] = with_fp32["systems"]["ours"]
+    plots.accuracy(with_fp32, tmp_path / "made")
+    assert FP32 not in (tmp_path / "made" / "accuracy.svg").read_text()
     plots.accuracy({}, tmp_path / "none")
     assert not (tmp_path / "none").exists()
 

@@ -14,6 +14,7 @@ import pytest
 from runner import cli, commands, processes
 from runner.console import RunError
 from runner.paths import ROOT, Var
+from runner.sidevenv import TRAINING
 
 
 def test_run_parses_on_an_old_python() -> None:
@@ -177,3 +178,23 @@ def test_benchmarks_without_a_site_start_no_service(
     assert command[-2 - len(arguments) :] == ["--tools", str(var.root), *arguments]
     assert env["OMP_NUM_THREADS"] == "1"
     assert ensured == made
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_accuracy_draws_only_with_a_whole_environment(
+    var: Var,
+    monkeypatch: pytest.MonkeyPatch,
+    became: list[tuple[list[str], dict[str, str]]],
+    whole: bool,
+) -> None:
+    monkeypatch.setenv("PLATEWARDEN_VAR", str(var.root))
+    python = TRAINING.python(var)
+    python.parent.mkdir(parents=True)
+    python.touch()  # half-made: an interpreter alone
+    monkeypatch.setattr("runner.sidevenv.SideVenv.is_ready", lambda self, var: whole)
+    for name in ("accuracy", "speed"):
+        with pytest.raises(SystemExit):
+            cli.main(["bench", name, "--json"])
+    accuracy, speed = (command for command, _ in became)
+    assert (accuracy[-3:-1] == ["--training-python", str(python)]) == whole
+    assert "--training-python" not in speed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -75,6 +76,22 @@ def test_a_stamp_that_is_no_stamp_is_no_stamp(
     assert len(json.loads(stamp.read_text())) == 2
     stamp.write_text("{")
     assert not side.is_ready(var)
+
+
+def _pins(text: str) -> set[tuple[str, str]]:
+    """Names, with the marker where there is one, and versions of pinned requirements."""
+    found = re.findall(r"^([\w.-]+)==([^\s;]+)[ ]*(;[^\\\n]*)?", text, re.MULTILINE)
+    return {(name + re.sub(r"[\s'\"]", "", marker), version) for name, version, marker in found}
+
+
+def test_training_runs_on_what_the_product_runs_on() -> None:
+    product = dict(_pins((venv.REQUIREMENTS / "base.txt").read_text()))
+    ((path, _),) = sidevenv.TRAINING.requirements
+    shared = {pin for pin in _pins(path.read_text()) if pin[0] in product}
+    assert shared == {(name, product[name]) for name, _ in shared}
+    assert {name.partition(";")[0] for name, _ in shared} >= {
+        "numpy", "onnxruntime", "opencv-python-headless", "pillow", "rapidocr",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("made", [sidevenv.TRAINING, sidevenv.PEERS])
