@@ -16,7 +16,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from inference.results import Picture
+from inference.results import PROVINCES, Picture
 from training.synthesis.draw import draw_plate
 from training.synthesis.photograph import backdrop, place, pose, sensor
 
@@ -25,7 +25,6 @@ LOW: Final = 27.0
 HIGH: Final = 75.0
 POOR: Final = 0.4
 """Share of crops with shadow, poor light, blur, noise, compression."""
-PROVINCES: Final = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 
 
 def crop(rng: np.random.Generator, plate: Picture, rows: int) -> Picture:
