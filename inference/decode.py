@@ -30,6 +30,8 @@ LISTED: Final = 0.001
 """Score from which another text is listed as a candidate: below, the reader never proposed it."""
 
 NEGLIGIBLE: Final = 5e-4
+HOPELESS: Final = 1e-4
+"""Probability of a beginning, the best one's being 1, from which no syntax brings it back."""
 QUIET: Final = 0.998
 """Blank from which a step says nothing: a run of them separates characters, once."""
 CLEAR: Final = 0.95
@@ -247,65 +249,51 @@ def beam_search(
     beams = {"": _Beam(1.0, 0.0, grammar.every, ())}
     log_scale = 0.0
     values = emissions.tolist()
-    seen: list[list[int]] = [[] for _ in values]
-    for step, column in np.argwhere(emissions[:, 1:] > NEGLIGIBLE).tolist():
-        seen[step].append(column + 1)
     for step, row in enumerate(values):
+        seen = sorted(
+            ((share, ALPHABET[i]) for i, share in enumerate(row[1:]) if share > NEGLIGIBLE),
+            reverse=True,
+        )
         grown: dict[str, list[float]] = {}  # text → [blank, char, the most any one way brought]
-        origin: dict[str, tuple[int, tuple[int, ...]]] = {}
+        origin: dict[str, tuple[int, tuple[int, ...]]] = {}  # text → alive, steps by that way
         for text, (p_blank, p_char, alive, steps) in beams.items():
-            last = text[-1:]
-            both = p_blank + p_char
-            staying = p_char * row[_COLUMN[last]] if last else 0.0
-            clearest = steps
-            if steps and row[_COLUMN[last]] > values[steps[-1]][_COLUMN[last]]:
-                clearest = (*steps[:-1], step)
-            _add(grown, origin, text, (both * row[0], staying), (alive, clearest))
-            for column in seen[step]:
-                char = ALPHABET[column - 1]
-                p = (p_blank if char == last else both) * row[column]
-                if p:
-                    longer = text + char
-                    known = origin.get(longer)
-                    follows = known[0] if known else grammar.follow(alive, len(text), char)
-                    _add(grown, origin, longer, (0.0, p), (follows, (*steps, step)))
+            blank, char = (p_blank + p_char) * row[0], 0.0
+            if text:
+                here = row[_COLUMN[text[-1]]]
+                char = p_char * here
+                if here > values[steps[-1]][_COLUMN[text[-1]]]:
+                    steps = (*steps[:-1], step)
+            grown[text] = [blank, char, max(blank, char)]
+            origin[text] = alive, steps
+        for text, (p_blank, p_char, alive, steps) in beams.items():
+            for share, added in seen:
+                if (p_blank + p_char) * share < HOPELESS:
+                    break
+                p = (p_blank if text[-1:] == added else p_blank + p_char) * share
+                longer = text + added
+                entry = grown.get(longer)
+                if entry is None:
+                    if p >= HOPELESS:
+                        grown[longer] = [0.0, p, p]
+                        origin[longer] = grammar.follow(alive, len(text), added), (*steps, step)
+                    continue
+                entry[1] += p
+                if p > entry[2]:  # where several ways lead to a text, the best says where it stands
+                    entry[2] = p
+                    origin[longer] = origin[longer][0], (*steps, step)
         ranked = sorted(grown, key=lambda text: -grown[text][0] - grown[text][1])
-        kept = ranked[:beam]
-        kept += [text for text in ranked[beam:] if origin[text][0]][
-            : beam - sum(1 for text in kept if origin[text][0])
-        ]
-        scale = grown[kept[0]][0] + grown[kept[0]][1]
+        fitting = [text for text in ranked if origin[text][0]]
+        scale = grown[ranked[0]][0] + grown[ranked[0]][1]
         log_scale += math.log(scale)
         beams = {
             text: _Beam(grown[text][0] / scale, grown[text][1] / scale, *origin[text])
-            for text in kept
+            for text in ranked[:beam] + fitting[:beam]
         }
     return {
         text: Path(math.log(one.blank + one.char) + log_scale, one.steps)
         for number, (text, one) in enumerate(beams.items())
         if one.blank + one.char > 0 and (number < beam or grammar.fitting(text))
     }
-
-
-def _add(
-    grown: dict[str, list[float]],
-    origin: dict[str, tuple[int, tuple[int, ...]]],
-    text: str,
-    brings: tuple[float, float],
-    comes: tuple[int, tuple[int, ...]],
-) -> None:
-    """Add one way to a text; where several lead to it, its characters stand where the best does."""
-    most = max(brings)
-    entry = grown.get(text)
-    if entry is None:
-        grown[text] = [*brings, most]
-        origin[text] = comes
-        return
-    entry[0] += brings[0]
-    entry[1] += brings[1]
-    if most > entry[2]:
-        entry[2] = most
-        origin[text] = comes
 
 
 def character_scores(
