@@ -9,13 +9,16 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference.cli import main
 from inference.results import Candidate, Picture, Plate, Reading
 from inference.tracking import MOST_GLIMPSES, Track, Tracker
 from inference.video import VideoError, frames_of, read_video, track_answer, track_line
+
+
+untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def plate(text: str, x: float, y: float = 200, wide: float = 100, score: float = 0.95) -> Plate:
@@ -138,6 +141,7 @@ def test_time_never_runs_backwards() -> None:
             tracker.update(at, [])
 
 
+@untimed
 @given(st.randoms(use_true_random=False))
 def test_uneven_time_stamps_and_missed_frames_keep_two_lanes_apart(rng: random.Random) -> None:
     at, frames = 0.0, []
@@ -151,6 +155,7 @@ def test_uneven_time_stamps_and_missed_frames_keep_two_lanes_apart(rng: random.R
     assert sum(track.frames for track in tracks) == sum(len(plates) for _, plates in frames)
 
 
+@untimed
 @given(
     st.lists(
         st.lists(

@@ -2,7 +2,7 @@ import itertools
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference.voting import (
@@ -22,6 +22,7 @@ def chars(text: str, weak: dict[int, float] | None = None) -> tuple[float, ...]:
     return tuple((weak or {}).get(i, 0.99) for i in range(len(text)))
 
 
+untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 unit = st.floats(0, 1, allow_nan=False)
 texts = st.text("AB08O", min_size=1, max_size=7)
 
@@ -38,6 +39,7 @@ crowds = st.lists(frames(), min_size=1, max_size=6)
 
 
 # --- what is guaranteed ---------------------------------------------------------------------------
+@untimed
 @given(frames())
 def test_one_frame_is_its_own_consensus(only: Seen) -> None:
     agreed = consensus([only])
@@ -46,6 +48,7 @@ def test_one_frame_is_its_own_consensus(only: Seen) -> None:
     assert agreed.candidates[0] == (only.text, only.score)
 
 
+@untimed
 @given(crowds, st.randoms(use_true_random=False))
 def test_the_order_of_frames_does_not_matter(seen: list[Seen], rng: random.Random) -> None:
     other = list(seen)
@@ -53,6 +56,7 @@ def test_the_order_of_frames_does_not_matter(seen: list[Seen], rng: random.Rando
     assert consensus(other) == consensus(seen)
 
 
+@untimed
 @given(crowds)
 def test_the_result_is_well_formed_and_never_made_up(seen: list[Seen]) -> None:
     agreed = consensus(seen)
@@ -66,6 +70,7 @@ def test_the_result_is_well_formed_and_never_made_up(seen: list[Seen]) -> None:
     assert all(0 <= score <= 1 for score in agreed.char_scores)
 
 
+@untimed
 @given(crowds, frames())
 def test_a_further_frame_of_the_winning_text_keeps_it(seen: list[Seen], more: Seen) -> None:
     """Also with any scores of its own; only its candidates must be none that are new."""
@@ -74,6 +79,7 @@ def test_a_further_frame_of_the_winning_text_keeps_it(seen: list[Seen], more: Se
     assert consensus([*seen, Seen(winner, more.score, scores)]).text == winner
 
 
+@untimed
 @given(crowds, st.integers(1, 12))
 def test_copies_of_the_best_frame_keep_its_text(seen: list[Seen], copies: int) -> None:
     best = max(seen, key=lambda one: one.score)
@@ -81,6 +87,7 @@ def test_copies_of_the_best_frame_keep_its_text(seen: list[Seen], copies: int) -
         assert consensus([*seen, *[best] * copies]).text == best.text
 
 
+@untimed
 @given(crowds)
 def test_the_best_frame_loses_only_to_less_objection(seen: list[Seen]) -> None:
     """Of frames that all read different texts: then nothing is discounted, and the sum is plain."""
@@ -91,6 +98,7 @@ def test_the_best_frame_loses_only_to_less_objection(seen: list[Seen]) -> None:
     assert winner == best.text or against[winner] <= against[best.text] + 1e-5
 
 
+@untimed
 @given(frames(), texts)
 def test_a_frame_objects_to_every_text_but_its_own(one: Seen, text: str) -> None:
     assert objection(one, one.text) == 0
