@@ -17,7 +17,6 @@ from inference.results import Candidate, Picture, Plate, Reading
 from inference.tracking import MOST_GLIMPSES, Track, Tracker
 from inference.video import VideoError, frames_of, read_video, track_answer, track_line
 
-
 untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
