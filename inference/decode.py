@@ -37,7 +37,8 @@ QUIET: Final = 0.998
 CLEAR: Final = 0.95
 """Share of one symbol from which a step is clear."""
 SHOWN: Final = 0.9
-"""Share of the region head from which it names the place of a text that fits no syntax."""
+"""Share of the probability from which a place is named, by syntax and region head together or, for
+a text that fits no syntax, by the head alone: no name is better than a wrong one."""
 
 # How often a reader takes the one for the other without showing it. Only the order of magnitude
 # matters: it keeps a twin alive in the search that the reader ruled out too surely.
@@ -149,12 +150,13 @@ def decode(
     score, text, chars = scored[0]
     others = sorted((row for row in scored[1:] if row[0] >= LISTED), reverse=True)
     in_syntax = fits[text].in_syntax
+    places, total = (fits[text].shares, None) if in_syntax else (shown, 1.0)
     return Decoded(
         text=text,
         odds=fits[text].odds,
         score=score,
         chars=chars,
-        region=fits[text].region if in_syntax else best_region(shown, least=SHOWN, total=1.0),
+        region=best_region(places, least=SHOWN, total=total),
         in_syntax=in_syntax,
         candidates=tuple(Candidate(text, score) for score, text, _ in [scored[0], *others]),
     )
