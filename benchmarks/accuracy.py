@@ -94,7 +94,8 @@ def worst(seen: Sequence[Seen], out: Path) -> None:
     """A sheet of what was misread or made up: the surest mistakes first."""
     rows: list[tuple[float, Tile]] = []
     for picture, answer in seen:
-        extra = scores.extra_plates((picture, answer))
+        crop = bool(picture.texts) and not picture.boxes
+        extra = [] if crop else scores.extra_plates((picture, answer))
         if scores.is_exact((picture, answer)) and not extra:
             continue
         read = [f"{plate.text} {plate.score:.2f}" for plate in answer.plates]
