@@ -36,6 +36,8 @@ QUIET: Final = 0.998
 """Blank from which a step says nothing: a run of them separates characters, once."""
 CLEAR: Final = 0.95
 """Share of one symbol from which a step is clear."""
+LEAST_CLEAR: Final = 4
+"""Characters of a plate that can be clear without a syntax."""
 SHOWN: Final = 0.9
 """Share of the probability from which a place is named, by syntax and region head together or, for
 a text that fits no syntax, by the head alone: no name is better than a wrong one."""
@@ -150,16 +152,26 @@ def decode(
     score, text, chars = scored[0]
     others = sorted((row for row in scored[1:] if row[0] >= LISTED), reverse=True)
     in_syntax = fits[text].in_syntax
-    places, total = (fits[text].shares, None) if in_syntax else (shown, 1.0)
+    places = fits[text].shares if in_syntax else shown
     return Decoded(
         text=text,
         odds=fits[text].odds,
         score=score,
         chars=chars,
-        region=best_region(places, least=SHOWN, total=total),
+        region=best_region(places, least=SHOWN, total=None if in_syntax else 1.0),
         in_syntax=in_syntax,
         candidates=tuple(Candidate(text, score) for score, text, _ in [scored[0], *others]),
     )
+
+
+def clearness(emissions: Emissions) -> float:
+    """How clear a plate's characters are before anything is weighed: the product of their peaks,
+    each character's where it is likeliest of all; 0 for fewer than a plate has."""
+    top, share = emissions.argmax(axis=1), emissions.max(axis=1)
+    starts = np.flatnonzero((top > 0) & (top != np.concatenate([[0], top[:-1]])))
+    if not LEAST_CLEAR <= len(starts) <= MAX_LENGTH:
+        return 0.0
+    return float(np.prod(np.maximum.reduceat(np.where(top > 0, share, 0), starts)))
 
 
 def search(emissions: Emissions, grammar: Grammar) -> dict[str, Path]:

@@ -10,8 +10,8 @@ from typing import Final, Literal
 import cv2
 import numpy as np
 
-from inference.decode import Decoded, decode, doubted, scaled
-from inference.geometry import as_quad, box_of, grow, overlap, sharpness, side_lengths
+from inference.decode import Decoded, clearness, decode, doubted, scaled
+from inference.geometry import as_quad, box_of, grow, overlap, sharpness, side_lengths, slanted
 from inference.reader import MARGIN, crop_of
 from inference.results import (
     Box,
@@ -44,15 +44,14 @@ BLURRED: Final = 0.10
 MIN_SCORE: Final = 0.2
 """Score under which a text is noise; the caller's own floors lie far above it."""
 
-MIN_BOTH: Final = 0.15
+MIN_BOTH: Final = 0.2
 """The least product of detector's and reader's score: either may be unsure, not both."""
 
 FREE_SCORE: Final = 0.45
 FREE_DETECTOR: Final = 0.62
 """What a text that fits no syntax needs of reader and detector to be taken for a vanity plate and
-not for a badge, a shop sign or a camera's time stamp. Chosen on the validation pictures: of 537
-with their plates painted out, 2 still give a read (a skip's number, a shop sign), and 294 of 411
-plates are read, 297 where anything goes."""
+not for a badge, a shop sign or a camera's time stamp. These floors are chosen on the validation
+pictures, with their plates as they are and painted out: under one false read in 200 pictures."""
 
 MIN_ODDS: Final = -2.5
 """Log-odds (`Decoded.odds`) under which a text is rather a word, a date or a telephone number, and
@@ -60,6 +59,16 @@ needs what a free text needs."""
 
 SURE: Final = 0.85
 """Score under which the second reader is asked."""
+
+AGAIN_FROM: Final = 0.05
+AGAIN_UNDER: Final = 0.9
+AGAIN_DETECTOR: Final = 0.4
+"""What is read once more from other cuts: neither clear nor hopeless …"""
+AGAIN_MOST: Final = 6
+"""… and no more than these of a picture, the detector's best."""
+SLANT: Final = 0.08
+TIGHTER: Final = -0.06
+"""Those cuts: falling or rising by this share of the length, and smaller by this of the height."""
 
 COVERS: Final = 0.4
 """Share of the smaller of two plates from which they are one place."""
@@ -186,6 +195,33 @@ def _decoded(scene: Scene, place: Place, *more: np.ndarray) -> Place:
     return replace(place, decoded=found)
 
 
+def look_again(scene: Scene) -> None:
+    """Read plates of which the reader is unsure once more, from cuts a little slanted and a little
+    tighter, and believe the clearest where it beats the first.
+
+    The detector finds a plate's box better than its slant: it has seen boxes of real plates only.
+    """
+    doubtful = [
+        (index, place)
+        for index, place in enumerate(scene.places)
+        if place.decoded
+        and AGAIN_FROM <= place.decoded.score < AGAIN_UNDER
+        and place.score >= AGAIN_DETECTOR
+    ][:AGAIN_MOST]
+    cuts = [_cuts(place.quad) for _, place in doubtful]
+    recognitions = scene.recogniser.read(scene.picture, [quad for quads in cuts for quad in quads])
+    for (index, place), quads in zip(doubtful, cuts, strict=True):
+        these, recognitions = recognitions[: len(quads)], recognitions[len(quads) :]
+        best = max(these, key=lambda one: clearness(one.emissions))
+        again = _decoded(scene, replace(place, recognition=best))
+        if _clarity(again) > _clarity(place):
+            scene.places[index] = again
+
+
+def _cuts(quad: Corners) -> tuple[Corners, ...]:
+    return slanted(quad, SLANT), slanted(quad, -SLANT), grow(quad, TIGHTER, TIGHTER)
+
+
 def ask_second(scene: Scene) -> None:
     """Have the plates of which our reader is unsure read once more by the other."""
     if scene.second is None:
@@ -265,6 +301,6 @@ def _at_edge(place: Place, width: int, height: int) -> bool:
 
 Step = Callable[[Scene], None]
 STEPS: Final[dict[Kind, tuple[Step, ...]]] = {
-    "frame": (find, read, ask_second, settle, doubt_the_cut),
+    "frame": (find, read, look_again, ask_second, settle, doubt_the_cut),
     "crop": (find_in_crop, read, ask_second, settle),
 }
