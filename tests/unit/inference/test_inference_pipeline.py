@@ -113,7 +113,7 @@ def only(reading: Reading) -> Plate:
 
 def test_every_plate_of_a_frame_is_read_in_one_run() -> None:
     detector = Sees([(quad(100, 100), 0.9), (quad(400, 300), 0.8)])
-    reader = Reads([sure("RK708AI"), sure("AB12CDE")], {"GB": 0.9})
+    reader = Reads([sure("RK708AI", 0.999), sure("AB12CDE", 0.999)], {"GB": 0.9})
     reading = Engine(detector=detector, recogniser=reader).read(SCENE)
     assert [plate.text for plate in reading.plates] == ["RK708AI", "AB12CDE"]
     assert reader.runs == 1
@@ -228,6 +228,49 @@ def test_a_plate_at_the_edge_is_read_but_not_trusted(where: Quad, trusted: bool)
     assert only(read((where, 0.95, sure("RK708AI")), kind="crop")).score > CUT_SCORE
 
 
+@dataclass
+class Closer(Reads):
+    """A reader that reads other matrices when it looks again."""
+
+    again: Sequence[Emissions] = ()
+
+    def read(self, picture: Picture, quads: Sequence[Corners]) -> list[Recognition]:
+        if self.runs:
+            self.matrices = self.again
+        return super().read(picture, quads)
+
+
+def test_what_is_unsure_is_read_from_other_cuts_and_the_clearest_kept() -> None:
+    first = emissions_of("R", "K", {"7": 0.5, "1": 0.45}, "0", "8", "A", "I")
+    detector = Sees([(STAGGERED, 0.9)])
+    clear, less = sure("RK108AI"), sure("RK108AT", 0.8)
+    reader = Closer([first], again=[less, clear, less])
+    plate = only(Engine(detector=detector, recogniser=reader).read(SCENE))
+    assert (plate.text, plate.quad, reader.runs) == ("RK108AI", STAGGERED, 2)
+    assert len(reader.quads) == 4
+    falls = [float(quad[1, 1] - quad[0, 1]) for quad in reader.quads]
+    assert falls == pytest.approx([0, 16, -16, 0], abs=0.01)
+    worse = Closer([first], again=[torn("RK108AI")])
+    assert only(Engine(detector=detector, recogniser=worse).read(SCENE)).text == "RK708AI"
+
+
+@pytest.mark.parametrize(
+    ("matrix", "detector_score", "runs"),
+    [
+        (sure("RK708AI", 0.999), 0.9, 1),
+        (sure("RK708AI", 0.7), 0.9, 2),
+        (sure("RK708AI", 0.7), 0.3, 1),
+        (torn("RK708AI"), 0.9, 1),  # hopeless
+    ],
+)
+def test_what_is_clear_or_hopeless_is_not_read_again(
+    matrix: Emissions, detector_score: float, runs: int
+) -> None:
+    reader = Reads([matrix])
+    Engine(detector=Sees([(STAGGERED, detector_score)]), recogniser=reader).read(SCENE)
+    assert reader.runs == runs
+
+
 def test_the_second_reader_is_asked_where_ours_is_unsure() -> None:
     doubtful = emissions_of("R", "K", "7", "0", "8", "A", {"I": 0.35, "L": 0.5})
     ours = only(read((STAGGERED, 0.9, doubtful)))
@@ -253,7 +296,7 @@ def test_the_second_reader_is_asked_seldom(where: Quad, matrix: Emissions, asked
 
 
 WHOLE = quad(0, 0, 150, 40)
-INNER = quad(5, 4, 130, 30)
+INNER = quad(5, 2, 140, 36)
 
 
 @pytest.mark.parametrize(
@@ -270,13 +313,22 @@ def test_a_crop_is_read_whole_and_where_the_detector_sees_the_plate(
 ) -> None:
     """One plate comes out: the clearer of the two reads."""
     crop, border = np.full((40, 150, 3), 120, np.uint8), 12
-    detector = Sees([(quad(border + 5, border + 4, 130, 30), detector_score)])
+    detector = Sees([(quad(border + 5, border + 2, 140, 36), detector_score)])
     reader = Reads([whole, inner])
     plate = only(Engine(detector=detector, recogniser=reader).read(crop, kind="crop"))
     assert (plate.text, plate.quad) == (text, where)
     assert plate.detector_score == (1.0 if where == WHOLE else detector_score)
     assert detector.shapes == [((64, 174, 3), 256)]
     assert reader.runs == 1
+
+
+def test_of_a_loose_crop_only_the_plate_is_read() -> None:
+    """Whole, it would lose the province of a Chinese plate and be the surer of it."""
+    crop, border = np.full((40, 150, 3), 120, np.uint8), 12
+    detector = Sees([(quad(border + 15, border + 5, 120, 30), 0.9)])
+    reader = Reads([sure("RK708AI", 0.8)])
+    plate = only(Engine(detector=detector, recogniser=reader).read(crop, kind="crop"))
+    assert plate.quad == quad(15, 5, 120, 30)
 
 
 @pytest.mark.parametrize("size", [(1, 1, 3), (3, 900, 3), (900, 3, 3)])
