@@ -38,7 +38,7 @@ CLEAR: Final = 0.95
 """Share of one symbol from which a step is clear."""
 LEAST_CLEAR: Final = 4
 """Characters of a plate that can be clear without a syntax."""
-SHOWN: Final = 0.9
+SHOWN: Final = 0.85
 """Share of the probability from which a place is named, by syntax and region head together or, for
 a text that fits no syntax, by the head alone: no name is better than a wrong one."""
 

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from inference import decode as decoding
-from inference.decode import beam_search, character_scores, condense, decode, doubted
+from inference.decode import (
+    beam_search,
+    character_scores,
+    clearness,
+    condense,
+    decode,
+    doubted,
+)
 from inference.results import ALPHABET, Emissions
 from inference.syntaxes import grammar_for
 from tests.unit.inference.drawnplates import emissions_of
@@ -162,7 +169,7 @@ def test_condensing_keeps_what_is_said() -> None:
 def test_the_region_head_settles_a_text_of_many_places() -> None:
     matrix = emissions_of(*"ABC1234")
     plain = decode([matrix], WORLD)
-    shown = decode([matrix], WORLD, regions={"US-NY": 0.95, "US-PA": 0.04})
+    shown = decode([matrix], WORLD, regions={"US-NY": 0.98, "US-PA": 0.01})
     free = decode([emissions_of(*"LOVE4U2")], WORLD, regions={"US-NY": 0.95})
     assert plain is not None
     assert shown is not None
@@ -207,8 +214,8 @@ def test_a_character_nobody_saw_scores_nothing() -> None:
 def test_several_readings_of_a_place_are_weighed_together() -> None:
     clear, wrong = emissions_of(*"AB12CDE"), emissions_of("A", "8", "1", "2", "C", "D", "E")
     blurred = emissions_of("A", {"B": 0.55, "E": 0.4}, "1", "2", "C", "D", "E")
-    found = decode([blurred, clear, wrong], grammar_for(("GB",)))
-    alone = decode([clear], grammar_for(("GB",)))
+    found = decode([blurred, clear, wrong], grammar_for(("GB",)), regions={"GB": 0.9})
+    alone = decode([clear], grammar_for(("GB",)), regions={"GB": 0.9})
     assert found is not None
     assert alone is not None
     assert found.text == "AB12CDE"
@@ -224,3 +231,10 @@ def test_a_doubted_text_keeps_its_candidates_in_proportion() -> None:
     for before, after in zip(found.candidates, less.candidates, strict=True):
         assert after.score / 0.1 == pytest.approx(before.score / found.score, abs=0.01)
     assert doubted(found, 0.99) is found
+
+
+def test_clearness_is_the_product_of_the_peaks() -> None:
+    matrix = emissions_of("A", "A", {"B": 0.6, "E": 0.35}, "1", "2")
+    assert clearness(np.repeat(matrix, 3, axis=0)) == pytest.approx(0.97**4 * 0.6)
+    assert clearness(emissions_of(*"AB1")) == 0
+    assert clearness(emissions_of({})) == 0
