@@ -33,6 +33,9 @@ SMALLEST: Final = (9.0, 3.5)
 """Plates below this many pixels (width, height) are neither asked for nor punished."""
 WEIGHTS: Final = {"openlpr": 1.0, "openimages-lp": 1.8, "romania": 4.0, "world300": 0.5}
 
+TILTED: Final = 0.08
+"""Radians a frame must be turned by for the corners of its plates to count as known."""
+
 FLAG_KNOWN_QUAD: Final = 1.0
 FLAG_IGNORE: Final = 2.0
 
@@ -174,6 +177,7 @@ class Windows(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         )
         window = np.asarray(window, np.uint8)
         plates: list[NDArray[np.float32]] = []
+        tilted = abs(np.arctan2(transform[1, 0], transform[0, 0])) > TILTED
         replace = rng.random() < self.drawn_share
         for box in frame.boxes:
             corners = np.array(
@@ -181,10 +185,12 @@ class Windows(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
             )
             turned = corners @ transform[:, :2].T + transform[:, 2]
             whole = np.concatenate([turned.min(axis=0), turned.max(axis=0)]).astype(np.float32)
+            # Most plates hang level: of a frame that was turned, the corners are known well enough.
+            quad = turned.astype(np.float32) if tilted else None
             if replace and rng.random() < 0.8:
                 plates += self._over(rng, window, whole)
             else:
-                plates += _visible(whole, None)
+                plates += _visible(whole, quad)
         if rng.random() < 0.25:
             plates += self._anywhere(rng, window, plates)
         if rng.random() < 0.08:
@@ -218,7 +224,7 @@ class Windows(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         stretch = (
             rng.uniform(1.0, 1.6) if frame.source == "world300" else np.exp(rng.normal(0, 0.1))
         )
-        angle = np.radians(rng.normal(0, 2.5))
+        angle = np.radians(rng.normal(0, 2.5 if rng.random() < 0.5 else 9.0))
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         matrix = turn @ np.diag([scale * np.sqrt(stretch), scale / np.sqrt(stretch)])
         at = rng.uniform(0.12, 0.88, 2) * WINDOW

@@ -24,7 +24,7 @@ PROVINCES: Final = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋
 CHARACTERS: Final = ALPHABET if len(ALPHABET) > 36 else ALPHABET + PROVINCES
 SHARES: Final = {"real": 0.42, "china": 0.05, "nothing": 0.04}
 """Of the crops shown; the rest are drawn."""
-OFTEN: Final = {"CN": 2.5, "BR": 1.5}
+OFTEN: Final = {"CN": 8.0, "BR": 1.5}
 """Of drawn plates: 31 provinces want more than one country's share."""
 FOUND: Final = 0.6
 """Share of real plates cut at the corners our detector finds, not those of the label."""
