@@ -165,7 +165,9 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
                 worst(seen[plain.name], sheets / "false-reads.png")
         for name, make in crop_sets(options, data, folder).items():
             if name in only and (crops := make()[cut]):
-                seen = ask_all(compared, crops, name, kind="crop")
+                # Drawn ones say whether our reader knows each province; peers know few or none.
+                asked = [plain, full] if name == "drawn" else compared
+                seen = ask_all(asked, crops, name, kind="crop")
                 result[name] = {name: scores.crops(mine) for name, mine in seen.items()}
                 result[name + "_calibration"] = scores.calibration(seen[plain.name])
                 if sheets:
