@@ -48,8 +48,10 @@ class Pages:
 
         def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> None:
             start["status"] = int(status.partition(" ")[0])
+            # Django's Set-Cookie begins with a blank, which h11 refuses
             start["headers"] = [
-                (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers
+                (name.lower().encode("latin-1"), value.strip().encode("latin-1"))
+                for name, value in headers
             ]
 
         made = self.app(asked, start_response)
