@@ -246,7 +246,7 @@ def test_a_batch_costs_the_same_statements_whatever_its_size(
 ) -> None:
     for second in range(count):
         road.send("1AB2345", "in", T + second * SECOND)
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(22):
         assert captures_recognise(now=T) == count
 
 
