@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
 
 from inference.results import Picture
 
+if TYPE_CHECKING:
+    from training.synthesis.draw import Drawn
+
 HEIGHT: Final = 96
+CHINESE: Final = 4
+"""For so many plates one more of China …"""
+STACKED: Final = 10
+"""… and for so many one more of those of two rows, which are few among them."""
 
 
 class PlateBank:
@@ -48,19 +57,17 @@ class PlateBank:
 
     @staticmethod
     def build(folder: Path, count: int, seed: int) -> None:
-        """Draw `count` plates of all regions. Skipped where as many are there already."""
+        """Draw `count` plates of all regions, and more of China: its 31 provinces are to be told
+        by their sign, not by the rest of a text seen before. Skipped where as many are there."""
         done = folder / "bank.jsonl"
         if done.is_file() and len(done.read_text().splitlines()) >= count:
             return
-        from training.synthesis.draw import draw_plate
-
         folder.mkdir(parents=True, exist_ok=True)
         rng = np.random.default_rng(seed)
         rows = []
         fresh = folder / "bank.u8.part"  # a run may be reading the one that is there
         with fresh.open("wb") as pixels:
-            for _ in range(count):
-                drawn = draw_plate(rng)
+            for drawn in _draw(rng, count):
                 h, w = drawn.picture.shape[:2]
                 width = max(48, round(w * HEIGHT / h))
                 picture = cv2.resize(drawn.picture, (width, HEIGHT), interpolation=cv2.INTER_AREA)
@@ -72,3 +79,12 @@ class PlateBank:
         part = done.with_suffix(".part")
         part.write_text("\n".join(map(json.dumps, rows)))
         part.rename(done)
+
+
+def _draw(rng: np.random.Generator, count: int) -> Iterator[Drawn]:
+    from training.synthesis.draw import draw_plate  # needs the fonts
+
+    chinese = iter(lambda: draw_plate(rng, "CN"), None)
+    yield from (draw_plate(rng) for _ in range(count))
+    yield from islice(chinese, count // CHINESE)
+    yield from islice((drawn for drawn in chinese if drawn.rows == 2), count // STACKED)

@@ -7,6 +7,7 @@ and onto free ground, with corners known: that is where the quad is learnt.
 from __future__ import annotations
 
 import json
+import math
 import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,10 +20,12 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset
 
+from inference.detector import PAD, fitted
+from inference.pipeline import CROP_BORDER, CROP_SIDE
 from inference.results import Picture
 from training.bank import PlateBank
 from training.split import Split, records, split_of
-from training.synthesis.photograph import compress, noise, place, pose, sensor
+from training.synthesis.photograph import backdrop, compress, noise, place, pose, sensor
 
 WINDOW: Final = 320
 MOST: Final = 10
@@ -33,6 +36,8 @@ SMALLEST: Final = (9.0, 3.5)
 """Plates below this many pixels (width, height) are neither asked for nor punished."""
 WEIGHTS: Final = {"openlpr": 1.0, "openimages-lp": 1.8, "romania": 4.0, "world300": 0.5}
 
+CUT_OUT: Final = 0.1
+"""Share of windows that are a crop, which the product looks for a plate's corners in as well."""
 TILTED: Final = 0.08
 """Radians a frame must be turned by for the corners of its plates to count as known."""
 
@@ -163,6 +168,8 @@ class Windows(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
             yield pixels, torch.from_numpy(plates)
 
     def window(self, rng: np.random.Generator) -> Window:
+        if rng.random() < CUT_OUT:
+            return self._cut_out(rng)
         index = min(int(np.searchsorted(self._reach, rng.random())), len(self.frames) - 1)
         frame = self.frames[index]
         picture = self.store.picture(frame)
@@ -204,6 +211,32 @@ class Windows(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         if rng.random() < 0.3:
             window, plates = flipped(window, plates)
         return Window(window, plates)
+
+    def _cut_out(self, rng: np.random.Generator) -> Window:
+        """A plate that somebody else's detector cut out, widened as the product does it."""
+        plate = self.bank.any(rng)
+        ph, pw = plate.shape[:2]
+        high = float(np.exp(rng.uniform(np.log(14), np.log(90))))
+        corners = pose(rng, high * pw / ph, high)
+        box = _bounds(corners)
+        size = box[2:] - box[:2]
+        before, after = (size * rng.uniform(-0.02, 0.12, 2) for _ in range(2))
+        corners = corners - box[:2] + before.astype(np.float32)
+        width, height = (max(6, int(side)) for side in size + before + after)
+        scene = self.store.picture(self.frames[int(rng.integers(len(self.frames)))])
+        view = backdrop(rng, width, height, scene)
+        place(view, lit_like(plate, view), corners)
+        view = sensor(rng, view, sharpness=max(0.6, high / 28))
+        border = math.ceil(CROP_BORDER * height)
+        view = np.asarray(
+            cv2.copyMakeBorder(view, border, border, border, border, cv2.BORDER_REPLICATE), np.uint8
+        )
+        view, *scale = fitted(view, CROP_SIDE)
+        window = np.full((WINDOW, WINDOW, 3), PAD, np.uint8)
+        shown = view[:WINDOW, :WINDOW]
+        window[: shown.shape[0], : shown.shape[1]] = shown
+        corners = ((corners + border) * scale).astype(np.float32)
+        return Window(window, _visible(_bounds(corners), corners))
 
     def _choose(self, rng: np.random.Generator, frame: Frame) -> NDArray[np.float64]:
         """The affine map from frame to window: scale, a little aspect and turn, which part."""

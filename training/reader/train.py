@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes that make crops")
     parser.add_argument("--name", default="reader", help="folder of the run in the cache")
     parser.add_argument("--from", dest="start", help="name of a run whose weights to start from")
-    parser.add_argument("--drawn", type=int, default=40_000, help="plates in the drawn bank")
+    parser.add_argument("--drawn", type=int, default=45_000, help="plates in the drawn bank")
     parser.add_argument("--peak", type=float, default=PEAK, help="highest learning rate")
     parser.add_argument(
         "--ramp", type=float, default=5, help="minutes from easy crops to hard ones"
