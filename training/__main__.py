@@ -1,4 +1,4 @@
-"""`./run train STEP …`: detector, reader, export, sheets; each with `--help`."""
+"""`./run train STEP …`: detector, corners, reader, export, sheets; each with `--help`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from training.paths import DataMissing
 
 STEPS: Final = {
     "detector": ("training.detector.train", "train the detector"),
+    "corners": ("training.detector.corners", "find the corners of real plates in their boxes"),
     "reader": ("training.reader.train", "train the reader"),
     "sheets": ("training.sheets", "draw the worst misses"),
     "export": ("training.export", "write ONNX, quantise to INT8, compare"),

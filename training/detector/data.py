@@ -11,6 +11,7 @@ import math
 import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,7 +40,9 @@ WEIGHTS: Final = {"openlpr": 1.0, "openimages-lp": 1.8, "romania": 4.0, "world30
 CUT_OUT: Final = 0.1
 """Share of windows that are a crop, which the product looks for a plate's corners in as well."""
 TILTED: Final = 0.08
-"""Radians a frame must be turned by for the corners of its plates to count as known."""
+"""Radians a frame must be turned by for the corners of its plates to count as known, as long as
+`./run train corners` has not found them."""
+CORNERS: Final = "corners.jsonl"
 
 FLAG_KNOWN_QUAD: Final = 1.0
 FLAG_IGNORE: Final = 2.0
@@ -47,7 +50,8 @@ FLAG_IGNORE: Final = 2.0
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture of the store; `boxes` [n, 4] in its pixels."""
+    """One picture of the store; `boxes` [n, 4] in its pixels; `quads`, where they were looked for:
+    the corners [4, 2] of each, or None where they are not clear."""
 
     file: str
     source: str
@@ -56,6 +60,7 @@ class Frame:
     height: int
     width: int
     boxes: NDArray[np.float32]
+    quads: list[NDArray[np.float32] | None] | None
 
 
 class FrameStore:
@@ -63,7 +68,12 @@ class FrameStore:
 
     def __init__(self, folder: Path) -> None:
         lines = (folder / "frames.jsonl").read_text().splitlines()
-        self.frames = [_frame(json.loads(line)) for line in lines]
+        corners = folder / CORNERS
+        found = corners.read_text().splitlines() if corners.is_file() else ["null"] * len(lines)
+        self.frames = [
+            _frame(json.loads(line), json.loads(quads))
+            for line, quads in zip(lines, found, strict=True)
+        ]
         self._pixels = np.memmap(folder / "frames.u8", np.uint8, "r")
 
     def picture(self, frame: Frame) -> Picture:
@@ -112,7 +122,7 @@ class FrameStore:
         part.rename(done)
 
 
-def _frame(row: dict[str, Any]) -> Frame:
+def _frame(row: dict[str, Any], quads: list[Any] | None) -> Frame:
     return Frame(
         file=row["file"],
         source=row["file"].split("/")[0],
@@ -121,6 +131,7 @@ def _frame(row: dict[str, Any]) -> Frame:
         height=row["height"],
         width=row["width"],
         boxes=np.array(row["boxes"], np.float32).reshape(-1, 4),
+        quads=quads and [None if quad is None else np.array(quad, np.float32) for quad in quads],
     )
 
 
@@ -186,14 +197,16 @@ class Windows(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         plates: list[NDArray[np.float32]] = []
         tilted = abs(np.arctan2(transform[1, 0], transform[0, 0])) > TILTED
         replace = rng.random() < self.drawn_share
-        for box in frame.boxes:
+        for box, found in zip(frame.boxes, frame.quads or repeat(None), strict=False):
             corners = np.array(
                 [[box[0], box[1]], [box[2], box[1]], [box[2], box[3]], [box[0], box[3]]]
             )
-            turned = corners @ transform[:, :2].T + transform[:, 2]
-            whole = np.concatenate([turned.min(axis=0), turned.max(axis=0)]).astype(np.float32)
-            # Most plates hang level: of a frame that was turned, the corners are known well enough.
-            quad = turned.astype(np.float32) if tilted else None
+            turned = (corners if found is None else found) @ transform[:, :2].T + transform[:, 2]
+            whole = _bounds(turned.astype(np.float32))
+            # Most plates hang level: of a frame that was turned, the corners are known well enough
+            # to begin with.
+            known = found is not None or (tilted and frame.quads is None)
+            quad = turned.astype(np.float32) if known else None
             if replace and rng.random() < 0.8:
                 plates += self._over(rng, window, whole)
             else:
