@@ -223,6 +223,7 @@ class _Match:
     """What a set of patterns has in common: weight by code, and per position what they allow."""
 
     weights: Mapping[str, float]
+    total: float
     allowed: tuple[frozenset[str], ...]
 
 
@@ -310,13 +311,25 @@ class Grammar:
     def fit(self, text: str, prior: Prior = EVEN) -> Fit:
         """How a text of `ALPHABET` sits in this grammar."""
         match = self._match(self.fitting(text), len(text))
-        free = FREE_SHARE if len(text) in FREE_LENGTHS else _ODD_LENGTH_SHARE
-        if not match.weights and text and not text.isascii():
-            free *= _STRAY_PROVINCE
         shares = {code: weight * prior.of(code) for code, weight in match.weights.items()}
-        bonus = math.log(sum(shares.values()) + free)
+        bonus = self.bonus(text, prior)
         odds = bonus - len(text) * math.log(len(LATIN)) - log_street(text)
         return Fit(bonus=bonus, odds=odds, shares=shares, allowed=match.allowed)
+
+    def bonus(self, text: str, prior: Prior = EVEN) -> float:
+        """`Fit.bonus` alone, which a search asks of many texts."""
+        match = self._match(self.fitting(text), len(text))
+        free = FREE_SHARE if len(text) in FREE_LENGTHS else _ODD_LENGTH_SHARE
+        if not match.weights:
+            return math.log(free * (1.0 if text.isascii() else _STRAY_PROVINCE))
+        share = prior.other * match.total
+        for code, factor in prior.factors.items():
+            share += (factor - prior.other) * match.weights.get(code, 0.0)
+        return math.log(share + free)
+
+    def allowed(self, text: str) -> tuple[frozenset[str], ...]:
+        """`Fit.allowed` alone."""
+        return self._match(self.fitting(text), len(text)).allowed
 
     def _match(self, fitting: int, length: int) -> _Match:
         """Kept for each set of patterns: texts are countless, sets some thousands."""
@@ -335,7 +348,7 @@ class Grammar:
         allowed = tuple(self._unions.setdefault(union, union) for union in unions)
         if len(self._matches) == _MOST_MATCHES:
             self._matches.clear()
-        match = self._matches[fitting] = _Match(weights, allowed)
+        match = self._matches[fitting] = _Match(weights, sum(weights.values()), allowed)
         return match
 
 

@@ -7,17 +7,11 @@ from itertools import product
 import numpy as np
 import pytest
 
-from inference import decode as decoding
-from inference.decode import (
-    beam_search,
-    character_scores,
-    clearness,
-    condense,
-    decode,
-    doubted,
-)
+from inference import search as searching
+from inference.decode import character_scores, clearness, decode, doubted
 from inference.results import ALPHABET, Emissions
-from inference.syntaxes import grammar_for
+from inference.search import HOPELESS, NEGLIGIBLE, beam_search, condense
+from inference.syntaxes import Grammar, grammar_for
 from tests.unit.inference.drawnplates import emissions_of
 
 WORLD = grammar_for()
@@ -116,6 +110,51 @@ def test_the_search_keeps_texts_that_fit_beside_the_likeliest() -> None:
     assert found["ABC0123"].steps == (0, 2, 4, 6, 8, 10, 12)
 
 
+def searched_plainly(matrix: Emissions, grammar: Grammar, beam: int) -> dict[str, float]:
+    """A prefix beam search without shortcuts: every beginning grows by every character."""
+    beams = {"": (1.0, 0.0, grammar.every)}  # text → P(ends in blank), P(ends in character), alive
+    for row in matrix:
+        best = max(blank + char for blank, char, _ in beams.values())
+        grown: dict[str, tuple[float, float, int]] = {}
+        for text, (blank, char, alive) in beams.items():
+            before = grown.get(text, (0.0, 0.0, alive))
+            stays = char * row[1 + ALPHABET.index(text[-1])] if text else 0.0
+            grown[text] = ((blank + char) * row[0], before[1] + stays, alive)
+            for share, added in zip(row[1:], ALPHABET, strict=True):
+                whole = blank + char
+                p = (blank if text[-1:] == added else whole) * share
+                if share > NEGLIGIBLE and whole * share >= HOPELESS * best and p:
+                    left = grammar.follow(alive, len(text), added)
+                    known = grown.get(text + added, (0.0, 0.0, left))
+                    grown[text + added] = (known[0], known[1] + p, left)
+        ranked = sorted(grown, key=lambda text: -sum(grown[text][:2]))
+        fitting = [text for text in ranked if grown[text][2]]
+        beams = {text: grown[text] for text in ranked[:beam] + fitting[:beam]}
+    return {
+        text: blank + char
+        for number, (text, (blank, char, _)) in enumerate(beams.items())
+        if number < beam or grammar.fitting(text)
+    }
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_shortcuts_of_the_search_lose_nothing(seed: int) -> None:
+    """Noise, in which many beginnings are about as likely, blanks, and the same character twice."""
+    rng = np.random.default_rng(seed)
+    matrix = np.zeros((14, 1 + len(ALPHABET)))
+    for step in range(14):
+        columns = rng.choice(np.arange(1, 37), size=6, replace=False)
+        matrix[step, [0, *columns]] = rng.dirichlet([1.5, 2, 1, 1, 0.5, 0.5, 0.5])
+    matrix[5] = matrix[7] = matrix[3]
+    grammar = grammar_for(("BR", "DE"), strict=True)
+    found = beam_search(matrix, grammar, beam=5)
+    expected = searched_plainly(matrix, grammar, beam=5)
+    assert len(found) > 5
+    for text, p in expected.items():
+        assert math.exp(found[text].log_p) == pytest.approx(p)
+    assert found.keys() == expected.keys()
+
+
 def drawn_emissions(seed: int) -> Emissions:
     """A clear plate as a network shows it: characters over one to three steps of 80, none quite
     sure, a little of another character in some."""
@@ -143,10 +182,10 @@ def test_a_clear_plate_needs_no_search(
     grammar = grammar_for(regions)
     emissions = drawn_emissions(seed)
     with monkeypatch.context() as patch:
-        patch.setattr(decoding, "beam_search", None)  # it would fail if it were called
+        patch.setattr(searching, "beam_search", None)  # it would fail if it were called
         quick = decode([emissions], grammar)
-    monkeypatch.setattr(decoding, "_clear", lambda *_: None)
-    monkeypatch.setattr(decoding, "beam_search", partial(beam_search, beam=60))
+    monkeypatch.setattr(searching, "_clear", lambda *_: None)
+    monkeypatch.setattr(searching, "beam_search", partial(beam_search, beam=60))
     searched = decode([emissions], grammar)
     assert quick is not None
     assert searched is not None
@@ -160,7 +199,7 @@ def test_a_clear_plate_needs_no_search(
 def test_condensing_keeps_what_is_said() -> None:
     matrix = emissions_of("A", "A", {"B": 0.6, "E": 0.35}, "1")
     smeared = np.repeat(matrix, [3, 3, 3, 3, 1, 3, 3, 3], axis=0)
-    assert condense(smeared).tolist() == [0, 3, 6, 9, 12, 13, 16, 19]
+    assert condense(smeared) == [0, 3, 6, 9, 12, 13, 16, 19]
     found = decode([smeared], WORLD)
     assert found is not None
     assert found.text == "AAB1"

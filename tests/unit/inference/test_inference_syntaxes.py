@@ -1,9 +1,12 @@
 """The syntaxes file holds what it claims, and the grammar made from it behaves."""
 
+import math
+
 import pytest
 
 from inference.results import LATIN, PROVINCES
 from inference.syntaxes import (
+    FREE_SHARE,
     MAX_LENGTH,
     MIN_LENGTH,
     Grammar,
@@ -174,3 +177,16 @@ def test_a_prior_only_moves_probability_between_places() -> None:
     prior = grammar.prior({"US-MO": 0.6, "US-KS": 0.3})
     shares = grammar_for()._shares
     assert sum(share * prior.of(code) for code, share in shares.items()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("text", ["ABC1234", "1A23456", "AB1C2D", "京AB12C3", "QQQQ", "Q", "京1"])
+@pytest.mark.parametrize("regions", [{}, {"BR": 0.9, "US-MO": 0.05, "JP": 0.05}, {"CN": 1.0}])
+def test_the_bonus_is_of_the_places_a_text_fits(text: str, regions: dict[str, float]) -> None:
+    grammar = grammar_for(("US",))
+    fit = grammar.fit(text, grammar.prior(regions))
+    free = math.exp(fit.bonus) - sum(fit.shares.values())
+    if fit.in_syntax:
+        assert free == pytest.approx(FREE_SHARE)
+    else:
+        assert 0 < free <= FREE_SHARE
+    assert fit.allowed == grammar.allowed(text)
