@@ -81,8 +81,10 @@ reader needs round a plate: what is cut was never seen whole, so its quad may en
 
 CROP_SIDE: Final = 256
 """The detector's longer side for a crop, in which the plate is large."""
-CROP_BORDER: Final = 0.3
-"""Share of a crop's height put round it, so that a plate that fills it has surroundings."""
+CROP_ABOVE: Final = 0.3
+CROP_BESIDE: Final = 0.4
+"""Shares of a crop's height and of its width put round it, so that a plate that fills it has
+surroundings, and is no wider in the detector's eyes than in most frames."""
 CROP_DETECTOR: Final = 0.5
 """Detector's score from which its quad is read …"""
 CROP_TIGHT: Final = 0.75
@@ -168,17 +170,29 @@ def find_in_crop(scene: Scene) -> None:
     if min(height, width) < MIN_HEIGHT:
         scene.reject("too-small", Place(whole, 1.0))
         return
-    border = math.ceil(CROP_BORDER * height)
-    widened = cv2.copyMakeBorder(
-        scene.picture, border, border, border, border, cv2.BORDER_REPLICATE
-    )
-    found = scene.detector.detect(np.asarray(widened, np.uint8), long_side=CROP_SIDE)
-    best = max(found, key=lambda one: one.score, default=None)
+    best = best_in_crop(scene.detector, scene.picture)
     scene.places = [Place(whole, 1.0)]
-    if best and best.score >= CROP_DETECTOR:
-        seen = Place(np.array(best.quad, np.float32) - border, best.score)
-        tight = cv2.contourArea(seen.quad) >= CROP_TIGHT * width * height
-        scene.places = [*scene.places, seen] if tight else [seen]
+    if best:
+        tight = cv2.contourArea(best.quad) >= CROP_TIGHT * width * height
+        scene.places = [*scene.places, best] if tight else [best]
+
+
+def best_in_crop(detector: Detector, picture: Picture) -> Place | None:
+    """The plate the detector sees in a crop, if it is sure enough of one."""
+    widened, border = widen(picture)
+    found = detector.detect(widened, long_side=CROP_SIDE)
+    best = max(found, key=lambda one: one.score, default=None)
+    if best is None or best.score < CROP_DETECTOR:
+        return None
+    return Place(np.array(best.quad, np.float32) - border, best.score)
+
+
+def widen(crop: Picture) -> tuple[Picture, Corners]:
+    """A crop with its edges drawn out on all sides, and how far: x, y in pixels."""
+    height, width = crop.shape[:2]
+    above, beside = math.ceil(CROP_ABOVE * height), math.ceil(CROP_BESIDE * width)
+    wide = cv2.copyMakeBorder(crop, above, above, beside, beside, cv2.BORDER_REPLICATE)
+    return np.asarray(wide, np.uint8), np.array([beside, above], np.float32)
 
 
 def read(scene: Scene) -> None:

@@ -67,9 +67,11 @@ def corners_of(
     height, width = picture.shape[:2]
     wide, high = float(box[2] - box[0]), float(box[3] - box[1])
     room = ROOM * wide
-    x1, y1 = max(0, int(box[0] - room)), max(0, int(box[1] - room))
-    x2, y2 = min(width, int(box[2] + room)), min(height, int(box[3] + room))
-    piece = picture[y1:y2, x1:x2]
+    x1, y1 = (int(v) for v in np.floor(box[:2] - room))
+    x2, y2 = (int(v) for v in np.ceil(box[2:] + room))
+    beyond = max(0, -y1), max(0, y2 - height), max(0, -x1), max(0, x2 - width)
+    inside = picture[max(0, y1) : y2, max(0, x1) : x2]
+    piece = np.asarray(cv2.copyMakeBorder(inside, *beyond, cv2.BORDER_REPLICATE), np.uint8)
     side = round(max(piece.shape[:2]) * WIDE / max(wide, high))
     seen = np.array(box - (x1, y1, x1, y1), np.float32)
     mirrored = np.array([x2 - x1 - seen[2], seen[1], x2 - x1 - seen[0], seen[3]], np.float32)

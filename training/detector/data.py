@@ -7,7 +7,6 @@ and onto free ground, with corners known: that is where the quad is learnt.
 from __future__ import annotations
 
 import json
-import math
 import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 from torch.utils.data import IterableDataset
 
 from inference.detector import PAD, fitted
-from inference.pipeline import CROP_BORDER, CROP_SIDE
+from inference.pipeline import CROP_SIDE, widen
 from inference.results import Picture
 from training.bank import PlateBank
 from training.split import Split, records, split_of
@@ -240,11 +239,8 @@ class Windows(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         view = backdrop(rng, width, height, scene)
         place(view, lit_like(plate, view), corners)
         view = sensor(rng, view, sharpness=max(0.6, high / 28))
-        border = math.ceil(CROP_BORDER * height)
-        view = np.asarray(
-            cv2.copyMakeBorder(view, border, border, border, border, cv2.BORDER_REPLICATE), np.uint8
-        )
-        view, *scale = fitted(view, CROP_SIDE)
+        view, border = widen(view)
+        view, *scale = fitted(view, round(CROP_SIDE * rng.uniform(0.8, 1.2)))
         window = np.full((WINDOW, WINDOW, 3), PAD, np.uint8)
         shown = view[:WINDOW, :WINDOW]
         window[: shown.shape[0], : shown.shape[1]] = shown

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,12 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.detector import PlateDetector
-from inference.pipeline import CROP_BORDER, CROP_DETECTOR, CROP_SIDE
+from inference.pipeline import best_in_crop
 from inference.results import Corners, Picture
+from training.detector.corners import corners_of
 from training.detector.measure import iou_of
-
-Finder = Callable[[Picture, NDArray[np.float32]], Corners | None]
-"""A picture and a labelled box → the corners of the plate there, if they are seen."""
 
 AROUND: Final = 0.6
 """Share of a plate's height kept around it."""
@@ -29,8 +26,9 @@ HIGHEST: Final = 110
 
 
 class RealCrops:
-    """`picture(i)`, `corners(i)` of the plate in it as labelled, `found(i)` as our detector sees
-    them; `texts`, and `rows` with part, source, region and who is sure of the text."""
+    """`picture(i)`, `corners(i)` of the plate in it as labelled (slanted in its box where that is
+    clear), `found(i)` as our detector sees them; `texts`, and `rows` with part, source, region and
+    who is sure of the text."""
 
     def __init__(self, folder: Path) -> None:
         rows = [json.loads(line) for line in (folder / "crops.jsonl").read_text().splitlines()]
@@ -62,7 +60,7 @@ class RealCrops:
 
     @staticmethod
     def build(
-        data: Path, folder: Path, labels: Iterable[Any], finder: Finder | None = None
+        data: Path, folder: Path, labels: Iterable[Any], detector: PlateDetector | None = None
     ) -> None:
         """Cut every label's plate out of its picture (`RealCrop`s of training.labels.load)."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -77,8 +75,12 @@ class RealCrops:
                 if last[1] is None:
                     continue
                 box = np.array(label.box, np.float32)
-                quad = finder(last[1], box) if finder else None
-                piece, corners, found = _cut(last[1], box, quad)
+                corners, found = corners_in(box), None
+                if detector:
+                    slanted = corners_of(detector, last[1], box)
+                    corners = corners if slanted is None else slanted
+                    found = find(detector, last[1], box)
+                piece, corners, found = _cut(last[1], box, corners, found)
                 rows.append(
                     {
                         "text": label.text,
@@ -101,19 +103,24 @@ class RealCrops:
         part.rename(folder / "crops.jsonl")
 
 
+def corners_in(box: NDArray[np.float32]) -> Corners:
+    """The corners of an upright box, clockwise from the top left."""
+    x1, y1, x2, y2 = box
+    return np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]], np.float32)
+
+
 def _cut(
-    picture: Picture, box: NDArray[np.float32], quad: Corners | None
+    picture: Picture, box: NDArray[np.float32], corners: Corners, found: Corners | None
 ) -> tuple[Picture, Corners, Corners | None]:
     height, width = picture.shape[:2]
     room = (box[3] - box[1]) * AROUND
     x1, y1 = np.maximum(np.floor(box[:2] - room), 0).astype(int)
     x2, y2 = np.minimum(np.ceil(box[2:] + room), (width, height)).astype(int)
     piece = picture[y1:y2, x1:x2]
-    corners = np.array([[box[0], box[1]], [box[2], box[1]], [box[2], box[3]], [box[0], box[3]]])
     scale = min(1.0, HIGHEST / float(box[3] - box[1]))
     if scale < 1:
         piece = cv2.resize(piece, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    moved = [None if some is None else ((some - (x1, y1)) * scale) for some in (corners, quad)]
+    moved = [None if some is None else ((some - (x1, y1)) * scale) for some in (corners, found)]
     return (
         np.asarray(piece, np.uint8),
         np.asarray(moved[0], np.float32),
@@ -121,25 +128,14 @@ def _cut(
     )
 
 
-def own_finder() -> Finder:
-    """Our own detector, as the product uses it: a box that is the whole picture is a crop's."""
-    detector = PlateDetector()
-
-    def find(picture: Picture, box: NDArray[np.float32]) -> Corners | None:
-        height, width = picture.shape[:2]
-        if box[2] - box[0] >= width and box[3] - box[1] >= height:
-            border = math.ceil(CROP_BORDER * height)
-            widened = cv2.copyMakeBorder(
-                picture, border, border, border, border, cv2.BORDER_REPLICATE
-            )
-            seen = detector.detect(np.asarray(widened, np.uint8), long_side=CROP_SIDE)
-            best = max(seen, key=lambda one: one.score, default=None)
-            if best is None or best.score < CROP_DETECTOR:
-                return None
-            return np.asarray(np.array(best.quad, np.float32) - border, np.float32)
-        quads = [np.asarray(one.quad, np.float32) for one in detector.detect(picture)]
-        boxes = np.array([[*quad.min(axis=0), *quad.max(axis=0)] for quad in quads], np.float32)
-        overlaps = iou_of(box, boxes) if quads else np.zeros(1, np.float32)
-        return quads[int(np.argmax(overlaps))] if overlaps.max() >= SAME else None
-
-    return find
+def find(detector: PlateDetector, picture: Picture, box: NDArray[np.float32]) -> Corners | None:
+    """The corners of a labelled plate as the product finds them, or None where it does not. A box
+    that is the whole picture is a crop's."""
+    height, width = picture.shape[:2]
+    if box[2] - box[0] >= width and box[3] - box[1] >= height:
+        best = best_in_crop(detector, picture)
+        return best.quad if best else None
+    quads = [np.asarray(one.quad, np.float32) for one in detector.detect(picture)]
+    boxes = np.array([[*quad.min(axis=0), *quad.max(axis=0)] for quad in quads], np.float32)
+    overlaps = iou_of(box, boxes) if quads else np.zeros(1, np.float32)
+    return quads[int(np.argmax(overlaps))] if overlaps.max() >= SAME else None

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
+from inference.detector import PlateDetector
 from inference.results import Picture
 from training.bank import PlateBank
 from training.curves import draw
@@ -20,7 +21,7 @@ from training.detector.data import FrameStore
 from training.labels.load import load_labels
 from training.loop import Averaged, Run, device, rate
 from training.paths import CACHE, WEIGHTS, data
-from training.reader.crops import RealCrops, own_finder
+from training.reader.crops import RealCrops
 from training.reader.data import CHARACTERS, NO_REGION, Crops
 from training.reader.network import ReaderNet
 from training.synthesis.photograph import cut, photograph
@@ -48,8 +49,8 @@ def main(options: argparse.Namespace) -> int:
     PlateBank.build(CACHE / "bank", options.drawn, seed=1)
     if options.relabel or not (CACHE / "crops" / "crops.jsonl").is_file():
         labels = load_labels("train", "validation", "held")
-        finder = own_finder() if (WEIGHTS / "manifest.json").is_file() else None
-        RealCrops.build(data(), CACHE / "crops", labels, finder)
+        detector = PlateDetector() if (WEIGHTS / "manifest.json").is_file() else None
+        RealCrops.build(data(), CACHE / "crops", labels, detector)
     bank, real = PlateBank(CACHE / "bank"), RealCrops(CACHE / "crops")
     run = Run(CACHE / options.name, options.minutes)
     regions = sorted(set(bank.regions))
