@@ -172,37 +172,42 @@ def fitted(picture: Picture, long_side: int) -> tuple[Picture, float, float]:
         )
     high, wide = picture.shape[:2]
     small = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
-    padded = cv2.copyMakeBorder(
-        small, 0, -size[1] % STRIDE, 0, -size[0] % STRIDE, cv2.BORDER_CONSTANT, value=(PAD,) * 3
-    )
-    return np.asarray(padded, np.uint8), size[0] / wide / whole, size[1] / high / whole
+    right, below = -size[0] % STRIDE, -size[1] % STRIDE
+    if right or below:
+        small = cv2.copyMakeBorder(small, 0, below, 0, right, cv2.BORDER_CONSTANT, value=(PAD,) * 3)
+    return np.asarray(small, np.uint8), size[0] / wide / whole, size[1] / high / whole
 
 
 def shifted(rows: Rows, x: float, y: float) -> Rows:
     """Rows found in a part of a picture, in the whole picture's pixels."""
     moved = rows.copy()
-    moved[:, 1:] += np.tile(np.array([x, y], np.float32), 6)
+    moved[:, 1::2] += x
+    moved[:, 2::2] += y
     return moved
 
 
 def shared_of(rows: Rows, others: Rows) -> NDArray[np.float32]:
     """Intersection over union of every box with every other: [n, 13], [m, 13] → [n, m]."""
-    low = np.maximum(rows[:, None, 1:3], others[None, :, 1:3])
-    high = np.minimum(rows[:, None, 3:5], others[None, :, 3:5])
-    shared = np.prod(np.clip(high - low, 0, None), axis=2)
-    areas = [np.prod(some[:, 3:5] - some[:, 1:3], axis=1) for some in (rows, others)]
-    whole = areas[0][:, None] + areas[1][None, :] - shared
+    # Sides one by one: numpy takes several times as long over axes of two.
+    _, x1, y1, x2, y2 = rows[:, :5].T[..., None]
+    _, u1, v1, u2, v2 = others[:, :5].T
+    wide = np.minimum(x2, u2) - np.maximum(x1, u1)
+    high = np.minimum(y2, v2) - np.maximum(y1, v1)
+    shared = np.maximum(wide, 0) * np.maximum(high, 0)
+    whole = (x2 - x1) * (y2 - y1) + (u2 - u1) * (v2 - v1) - shared
     return np.asarray(shared / np.maximum(whole, 1e-6), np.float32)
 
 
 def suppress(rows: Rows) -> Rows:
     """Keep the best of what overlaps (non-maximum suppression by box): [n, 13] → [k, 13]."""
     rows = rows[np.argsort(-rows[:, 0], kind="stable")[:MOST]]
-    same = shared_of(rows, rows) > SAME
+    if len(rows) < 2:
+        return rows
+    apart = shared_of(rows, rows) <= SAME
     left = np.ones(len(rows), dtype=bool)
     for index in range(len(rows)):
         if left[index]:
-            left[index + 1 :] &= ~same[index, index + 1 :]
+            left[index + 1 :] &= apart[index, index + 1 :]
     return rows[left]
 
 

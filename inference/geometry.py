@@ -40,7 +40,7 @@ def as_quad(corners: ArrayLike) -> Quad:
 
 def side_lengths(quad: ArrayLike) -> tuple[float, float]:
     """Width and height of a quad in pixels: the longer of each pair of opposite sides."""
-    a, b, c, d = np.asarray(quad, dtype=np.float64)
+    a, b, c, d = np.asarray(quad, dtype=np.float64).tolist()
     width = max(math.dist(a, b), math.dist(d, c))
     height = max(math.dist(a, d), math.dist(b, c))
     return width, height
@@ -48,14 +48,12 @@ def side_lengths(quad: ArrayLike) -> tuple[float, float]:
 
 def box_of(quad: ArrayLike, width: int, height: int) -> Box:
     """The smallest upright box around a quad, cut to the picture's size."""
-    corners = np.asarray(quad, dtype=np.float64)
-    x1, y1 = np.floor(corners.min(axis=0)).astype(int)
-    x2, y2 = np.ceil(corners.max(axis=0)).astype(int)
+    xs, ys = np.asarray(quad, dtype=np.float64).T.tolist()
     return (
-        int(np.clip(x1, 0, width)),
-        int(np.clip(y1, 0, height)),
-        int(np.clip(x2, 0, width)),
-        int(np.clip(y2, 0, height)),
+        min(max(math.floor(min(xs)), 0), width),
+        min(max(math.floor(min(ys)), 0), height),
+        min(max(math.ceil(max(xs)), 0), width),
+        min(max(math.ceil(max(ys)), 0), height),
     )
 
 
@@ -70,13 +68,21 @@ def grow(quad: ArrayLike, along: float, across: float) -> Corners:
 
     `along` widens at both ends of the text, `across` heightens at top and bottom.
     """
-    corners = np.asarray(quad, dtype=np.float64)
-    _, height = side_lengths(corners)
-    a, b, c, d = corners
-    right = _unit((b - a) + (c - d)) * height * along
-    down = _unit((d - a) + (c - b)) * height * across
+    _, height = side_lengths(quad)
+    a, b, c, d = np.asarray(quad, dtype=np.float64).tolist()
+    # Plain numbers: for two of them numpy takes many times as long.
+    right = _unit(b[0] - a[0] + (c[0] - d[0]), b[1] - a[1] + (c[1] - d[1]))
+    down = _unit(d[0] - a[0] + (c[0] - b[0]), d[1] - a[1] + (c[1] - b[1]))
+    rx, ry = right[0] * height * along, right[1] * height * along
+    dx, dy = down[0] * height * across, down[1] * height * across
     return np.array(
-        [a - right - down, b + right - down, c + right + down, d - right + down], dtype=np.float32
+        [
+            [a[0] - rx - dx, a[1] - ry - dy],
+            [b[0] + rx - dx, b[1] + ry - dy],
+            [c[0] + rx + dx, c[1] + ry + dy],
+            [d[0] - rx + dx, d[1] - ry + dy],
+        ],
+        dtype=np.float32,
     )
 
 
@@ -92,9 +98,9 @@ def slanted(quad: ArrayLike, slope: float) -> Corners:
     return corners.astype(np.float32)
 
 
-def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:
-    length = float(np.linalg.norm(vector))
-    return vector / length if length else vector
+def _unit(x: float, y: float) -> tuple[float, float]:
+    length = math.sqrt(x * x + y * y)
+    return (x / length, y / length) if length else (x, y)
 
 
 def rectify(picture: Picture, quad: ArrayLike, width: int, height: int) -> Picture:
@@ -125,16 +131,17 @@ def sharpness(crop: Picture) -> float:
     pixels by blur, 1 / n. What has next to no contrast has no edges and gives 0.
     """
     grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
-    dark, light = _level(grey, 0.05), _level(grey, 0.95)
+    dark, light = _levels(grey, 0.05, 0.95)
     if light - dark < LEAST_CONTRAST:
         return 0.0
-    return min(1.0, _level(cv2.absdiff(grey[:, 1:], grey[:, :-1]), 0.95) / (light - dark))
+    (steepest,) = _levels(cv2.absdiff(grey[:, 1:], grey[:, :-1]), 0.95)
+    return min(1.0, steepest / (light - dark))
 
 
-def _level(grey: NDArray[np.uint8], share: float) -> int:
-    """The grey level that this share of the pixels does not exceed."""
+def _levels(grey: NDArray[np.uint8], *shares: float) -> list[int]:
+    """For each share the grey level that this share of the pixels does not exceed."""
     counts = np.cumsum(np.bincount(grey.ravel(), minlength=256))
-    return int(np.searchsorted(counts, share * grey.size))
+    return [int(np.searchsorted(counts, share * grey.size)) for share in shares]
 
 
 def overlap(first: ArrayLike, second: ArrayLike) -> float:
