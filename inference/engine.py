@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.detector import PlateDetector, Tiles
+from inference.memory import keep_memory
 from inference.pictures import check_picture
 from inference.pipeline import STEPS, Kind, Scene
 from inference.reader import PlateReader
@@ -110,6 +111,7 @@ def engine_for(
             _engines.clear()
             _parts.clear()
             _engines_of = os.getpid()
+            keep_memory()
         if options not in _parts:
             _parts[options] = Engine(
                 detector=PlateDetector(tiles=options.tiles),
