@@ -10,11 +10,9 @@ evidence.
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import importlib.util
 import json
-import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,10 +21,6 @@ from typing import Final
 import onnxruntime
 
 WEIGHTS: Final = Path(__file__).with_name("weights")
-
-KEPT: Final = 64 << 20
-"""Bytes freed at the heap's end that a process keeps. This, and half of it as the size from which a
-block is mapped by itself, is what glibc comes to by itself after a large enough block was freed."""
 
 Calibration = tuple[tuple[float, float], ...]
 """Points of a rising line from a raw score to the share of such reads that are right."""
@@ -114,27 +108,12 @@ def locate(model: ModelFile) -> Path:
     )
 
 
-@cache
-def keep_freed_memory() -> None:
-    """Have glibc keep the memory of one picture for the next instead of giving it back in between.
-
-    Where the heap happens to lie so that it gives back, each picture costs some 1,300 page faults:
-    2 of 13 ms. Nothing is done where the C library is another one.
-    """
-    trim_threshold, mmap_threshold = -1, -3  # names of mallopt(3)
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:
-        mallopt(mmap_threshold, KEPT // 2)
-        mallopt(trim_threshold, KEPT)
-
-
 def load_session(model: ModelFile) -> onnxruntime.InferenceSession:
     """Check the file's sha256 and open it on the CPU with one thread. Raises ModelError.
 
     One thread a process, and as many processes as cores, gives the most pictures per second; call
     this only after the process has forked.
     """
-    keep_freed_memory()
     data = locate(model).read_bytes()
     found = hashlib.sha256(data).hexdigest()
     if found != model.sha256:

@@ -3,8 +3,6 @@
 import json
 import multiprocessing
 import os
-import platform
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -381,16 +379,3 @@ def test_some_bench_pictures_of_each_region_are_read() -> None:
         wrong[region] = wrong.get(region, 0) + (not right)
     assert taken.keys() == {"us", "eu", "br"}
     assert all(count <= 2 for count in wrong.values()), wrong
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no mallopt")
-def test_memory_of_one_picture_is_kept_for_the_next() -> None:
-    def faults_of_pictures() -> int:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        pictures = [b"\1" * (12 << 20) for _ in range(3)]  # given back together
-        assert len(pictures) == 3
-        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-
-    models.keep_freed_memory()
-    faults_of_pictures()
-    assert faults_of_pictures() < 100  # of 9,216 pages of 4 KiB
