@@ -16,11 +16,14 @@ from inference.pipeline import best_in_crop
 from inference.results import Corners, Picture
 from training.detector.corners import corners_of
 from training.detector.measure import iou_of
+from training.reader.signs import find_signs
 
 AROUND: Final = 0.6
 """Share of a plate's height kept around it."""
 SAME: Final = 0.4
 """Intersection over union from which what the detector found is the labelled plate."""
+SIGNS: Final = "sign"
+"""Source of what is no plate (`signs.py`); its rows have a score instead of who is sure."""
 HIGHEST: Final = 110
 """Pixels of height a plate is kept at, at most."""
 
@@ -62,13 +65,23 @@ class RealCrops:
     def build(
         data: Path, folder: Path, labels: Iterable[Any], detector: PlateDetector | None = None
     ) -> None:
-        """Cut every label's plate out of its picture (`RealCrop`s of training.labels.load)."""
+        """Cut every label's plate out of its picture (`RealCrop`s of training.labels.load), and
+        what the detector takes for plates."""
         folder.mkdir(parents=True, exist_ok=True)
         rows = []
-        offset = 0
         last: tuple[str, Picture | None] = ("", None)
         fresh = folder / "crops.u8.part"  # a run may be reading the one that is there
         with fresh.open("wb") as pixels:
+
+            def add(piece: Picture, quads: list[Corners | None], about: dict[str, Any]) -> None:
+                corners, found = (
+                    quad if quad is None else quad.round(2).tolist() for quad in quads
+                )
+                size = {"height": piece.shape[0], "width": piece.shape[1]}
+                where = {"offset": pixels.tell(), "corners": corners, "found": found}
+                rows.append(about | size | where)
+                pixels.write(np.ascontiguousarray(piece).tobytes())
+
             for label in labels:
                 if last[0] != label.file:
                     last = (label.file, cv2.imread(str(data / label.file)))
@@ -80,23 +93,15 @@ class RealCrops:
                     slanted = corners_of(detector, last[1], box)
                     corners = corners if slanted is None else slanted
                     found = find(detector, last[1], box)
-                piece, corners, found = _cut(last[1], box, corners, found)
-                rows.append(
-                    {
-                        "text": label.text,
-                        "part": label.split,
-                        "source": label.source,
-                        "region": label.region,
-                        "sure": label.sure,
-                        "offset": offset,
-                        "height": piece.shape[0],
-                        "width": piece.shape[1],
-                        "corners": corners.round(2).tolist(),
-                        "found": None if found is None else found.round(2).tolist(),
-                    }
-                )
-                pixels.write(np.ascontiguousarray(piece).tobytes())
-                offset += piece.size
+                piece, *quads = _cut(last[1], box, corners, found)
+                about = {"text": label.text, "part": label.split, "region": label.region}
+                about |= {"source": label.source, "sure": label.sure}
+                add(piece, quads, about)
+            for sign in find_signs(data, detector) if detector else ():
+                box = np.concatenate([sign.corners.min(axis=0), sign.corners.max(axis=0)])
+                piece, *quads = _cut(sign.picture, box, sign.corners, None)
+                about = {"text": "", "part": "train", "region": None}
+                add(piece, quads, about | {"source": SIGNS, "score": round(sign.score, 3)})
         fresh.rename(folder / "crops.u8")
         part = folder / "crops.part"
         part.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows))

@@ -15,15 +15,17 @@ from torch.utils.data import IterableDataset
 from inference.results import ALPHABET, Corners, Picture
 from training.bank import PlateBank
 from training.detector.data import FrameStore
-from training.reader.crops import RealCrops
+from training.reader.crops import SIGNS, RealCrops
 from training.synthesis.photograph import cut, photograph, sensor, shaken
 
 LONGEST: Final = 14
 """Characters of a text at most; longer ones are left out."""
 PROVINCES: Final = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 CHARACTERS: Final = ALPHABET if len(ALPHABET) > 36 else ALPHABET + PROVINCES
-SHARES: Final = {"real": 0.36, "china": 0.05, "nothing": 0.04}
+SHARES: Final = {"real": 0.36, "china": 0.05, "nothing": 0.06}
 """Of the crops shown; the rest are drawn."""
+SIGN: Final = 0.7
+"""Share, of those that show nothing to be read, of what the detector took for a plate."""
 OFTEN: Final = {"CN": 0.6, "BR": 1.5}
 """Of drawn plates; the bank holds many Chinese ones for their variety, not for their number."""
 FOUND: Final = 0.6
@@ -69,6 +71,8 @@ class Crops(IterableDataset[Item]):
         first = Counter(real.texts[i][0] for i in self.china)
         rare = np.cumsum([first[real.texts[i][0]] ** -0.75 for i in self.china])
         self._china_reach = rare / rare[-1] if len(rare) else rare
+        self.signs = real.where(part="train", source=SIGNS)
+        self._sign_reach = np.cumsum([real.rows[i]["score"] + 0.05 for i in self.signs])
         often = np.cumsum([OFTEN.get(region, 1.0) for region in bank.regions])
         self._drawn_reach = often / often[-1]
         self._reach = np.cumsum(looked_at) / max(sum(looked_at), 1.0)
@@ -89,7 +93,7 @@ class Crops(IterableDataset[Item]):
     def crop(self, rng: np.random.Generator, hard: float = 1.0) -> tuple[Picture, list[int], int]:
         kind = rng.random()
         if kind < SHARES["nothing"]:
-            return self._nothing(rng), [], NO_REGION
+            return self._nothing(rng, hard), [], NO_REGION
         kind -= SHARES["nothing"]
         if kind < SHARES["china"] and self.china:
             index = self.china[int(np.searchsorted(self._china_reach, rng.random()))]
@@ -118,8 +122,12 @@ class Crops(IterableDataset[Item]):
         crop = seen_anew(rng, self.real.picture(index), corners, hard)
         return crop, self.known[index] or [], self.real_regions[index]
 
-    def _nothing(self, rng: np.random.Generator) -> Picture:
-        """A piece of a frame beside its plates: nothing is to be read there."""
+    def _nothing(self, rng: np.random.Generator, hard: float) -> Picture:
+        """A sign, or a piece of a frame beside its plates: nothing is to be read there."""
+        if len(self.signs) and rng.random() < SIGN:
+            at = np.searchsorted(self._sign_reach, rng.random() * self._sign_reach[-1])
+            index = int(self.signs[at])
+            return seen_anew(rng, self.real.picture(index), self.real.corners(index), hard)
         while True:
             frame = self.frames[int(rng.integers(len(self.frames)))]
             high = float(np.exp(rng.uniform(np.log(8), np.log(90))))
