@@ -71,7 +71,9 @@ class Passage(SealedRow):
 
     id = models.UUIDField(primary_key=True, editable=False)  # UUIDv7, from its first read's id
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="+")
-    camera = models.ForeignKey(Camera, on_delete=models.PROTECT, related_name="+")
+    camera = models.ForeignKey(
+        Camera, on_delete=models.PROTECT, db_index=False, related_name="+"
+    )  # `passage_by_camera` serves
     status = models.CharField(max_length=6, choices=Status.choices, default=Status.OPEN)
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
@@ -107,6 +109,7 @@ class Passage(SealedRow):
                 fields=["camera", "last_at"], name="passage_open", condition=models.Q(status="open")
             ),
             models.Index(fields=["site", "first_at"], name="passage_by_site"),
+            models.Index(fields=["camera", "last_at"], name="passage_by_camera"),
         ]
 
     def __str__(self) -> str:

@@ -188,28 +188,39 @@ def _near(reads: Sequence[tuple[PlateRead, Seen]]) -> list[Passage]:
     Only they are locked: gathering needn't wait until others' verdicts are written. While index
     keys are being rotated, tokens can't be compared, and all that were in view are looked at.
     """
-    alike = Q(pk__in=[])
-    by_camera: dict[uuid.UUID, list[tuple[PlateRead, Seen]]] = defaultdict(list)
-    for read, me in reads:
-        by_camera[read.camera_id].append((read, me))
-    for camera_id, here in by_camera.items():
-        view = timedelta(seconds=max(read.site.debounce_seconds for read, _ in here))
-        in_view = Q(
-            camera_id=camera_id,
-            last_at__gte=min(read.captured_at for read, _ in here) - view,
-            first_at__lte=max(read.captured_at for read, _ in here) + view,
+    if not reads:
+        return []
+    in_view = _in_view([read for read, _ in reads])
+    if len(keyring.index().keys) == 1:
+        own = {read.token_class for read, _ in reads}
+        named = {blind.equivalent(text) for _, me in reads for text, _ in me.candidates}
+        alike = (
+            Q(token_class__in=own | named)
+            | Q(near_classes__overlap=list(own))
+            | Q(near_classes__isnull=True)
         )
-        if len(keyring.index().keys) == 1 and all(surely_read(me) for _, me in here):
-            own = {read.token_class for read, _ in here}
-            named = {blind.equivalent(text) for _, me in here for text, _ in me.candidates}
-            in_view &= (
-                Q(token_class__in=own | named)
-                | Q(near_classes__overlap=list(own))
-                | Q(near_classes__isnull=True)
-            )
-        alike |= in_view
-    locked = Passage.objects.select_for_update(no_key=True).filter(alike, reads__gt=0)
+        unsure = {read.camera_id for read, me in reads if not surely_read(me)}
+        in_view &= alike | Q(camera_id__in=unsure) if unsure else alike
+    locked = Passage.objects.select_for_update(no_key=True).filter(in_view, reads__gt=0)
     return list(locked.order_by("id"))
+
+
+def _in_view(reads: Sequence[PlateRead]) -> Q:
+    """Passages in view of one of these reads' cameras at the time. A camera may deliver what it saw
+    days ago among what it sees now; what lies between is none of either's business."""
+    by_camera: dict[uuid.UUID, list[PlateRead]] = defaultdict(list)
+    for read in reads:
+        by_camera[read.camera_id].append(read)
+    found = Q()
+    for camera_id, here in by_camera.items():
+        view = timedelta(seconds=max(read.site.debounce_seconds for read in here))
+        spans: list[tuple[datetime, datetime]] = []
+        for at in sorted(read.captured_at for read in here):
+            first = spans.pop()[0] if spans and at - spans[-1][1] <= 2 * view else at
+            spans.append((first, at))
+        for first, last in spans:
+            found |= Q(camera_id=camera_id, last_at__gte=first - view, first_at__lte=last + view)
+    return found
 
 
 def _members(passages: Sequence[Passage]) -> dict[uuid.UUID, list[PlateRead]]:
