@@ -312,20 +312,20 @@ def test_a_crop_is_read_whole_and_where_the_detector_sees_the_plate(
     whole: Emissions, inner: Emissions, detector_score: float, text: str, where: Quad
 ) -> None:
     """One plate comes out: the clearer of the two reads."""
-    crop, border = np.full((40, 150, 3), 120, np.uint8), 12
-    detector = Sees([(quad(border + 5, border + 2, 140, 36), detector_score)])
+    crop, beside, above = np.full((40, 150, 3), 120, np.uint8), 60, 12
+    detector = Sees([(quad(beside + 5, above + 2, 140, 36), detector_score)])
     reader = Reads([whole, inner])
     plate = only(Engine(detector=detector, recogniser=reader).read(crop, kind="crop"))
     assert (plate.text, plate.quad) == (text, where)
     assert plate.detector_score == (1.0 if where == WHOLE else detector_score)
-    assert detector.shapes == [((64, 174, 3), 256)]
+    assert detector.shapes == [((64, 270, 3), 256)]
     assert reader.runs == 1
 
 
 def test_of_a_loose_crop_only_the_plate_is_read() -> None:
     """Whole, it would lose the province of a Chinese plate and be the surer of it."""
-    crop, border = np.full((40, 150, 3), 120, np.uint8), 12
-    detector = Sees([(quad(border + 15, border + 5, 120, 30), 0.9)])
+    crop, beside, above = np.full((40, 150, 3), 120, np.uint8), 60, 12
+    detector = Sees([(quad(beside + 15, above + 5, 120, 30), 0.9)])
     reader = Reads([sure("RK708AI", 0.8)])
     plate = only(Engine(detector=detector, recogniser=reader).read(crop, kind="crop"))
     assert plate.quad == quad(15, 5, 120, 30)
