@@ -134,9 +134,12 @@ def registry_rights(site: Site, tokens: Collection[uuid.UUID]) -> list[Right]:
     of zone payments all, since one known in time counts whatever came after the deadline. Plates
     prefetched and still sealed.
     """
-    found = Right.objects.filter(
-        pk__in=RightPlate.objects.filter(token_class__in=list(tokens)).values("right")
-    ).filter(_counts_at([site]))
+    # asked apart: given both at once, PostgreSQL may well begin with the sites
+    theirs = RightPlate.objects.filter(token_class__in=list(tokens))
+    ids = set(theirs.values_list("right_id", flat=True))
+    if not ids:
+        return []
+    found = Right.objects.filter(pk__in=ids).filter(_counts_at([site]))
     rights = list(
         found.filter(Q(current=True) | Q(kind=Right.Kind.ZONE_PAYMENT)).prefetch_related("plates")
     )
