@@ -13,8 +13,6 @@ from inference.results import Box, Corners, Picture, Quad
 
 LEAST_CONTRAST: Final = 16.0
 """Grey levels between light and dark, of 255: less is noise."""
-LEAST_LINE: Final = 0.45
-"""Share of a quad's height that a slant takes at most."""
 
 
 def order_corners(points: ArrayLike) -> Corners:
@@ -84,18 +82,6 @@ def grow(quad: ArrayLike, along: float, across: float) -> Corners:
         ],
         dtype=np.float32,
     )
-
-
-def slanted(quad: ArrayLike, slope: float) -> Corners:
-    """The line of text in a quad, were it to fall by `slope` × its length from left to right: the
-    quad slanted so, and lower by as much, since it spanned the slanted line."""
-    corners = np.array(quad, dtype=np.float64)
-    width, height = side_lengths(corners)
-    fall = slope * width / 2
-    less = min(abs(slope) * width, LEAST_LINE * height) / 2
-    moves = [less - fall, less + fall, fall - less, -fall - less]
-    corners[:, 1] += moves
-    return corners.astype(np.float32)
 
 
 def _unit(x: float, y: float) -> tuple[float, float]:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from inference.decode import Decoded, clearness, decode, doubted, scaled
-from inference.geometry import as_quad, box_of, grow, overlap, sharpness, side_lengths, slanted
+from inference.geometry import as_quad, box_of, grow, overlap, sharpness, side_lengths
 from inference.reader import MARGIN, crop_of
 from inference.results import (
     Box,
@@ -66,9 +66,9 @@ AGAIN_DETECTOR: Final = 0.4
 """What is read once more from other cuts: neither clear nor hopeless …"""
 AGAIN_MOST: Final = 6
 """… and no more than these of a picture, the detector's best."""
-SLANT: Final = 0.08
 TIGHTER: Final = -0.06
-"""Those cuts: falling or rising by this share of the length, and smaller by this of the height."""
+LOOSER: Final = 0.08
+"""Those cuts: smaller and larger on every side by these shares of the height."""
 
 COVERS: Final = 0.4
 """Share of the smaller of two plates from which they are one place."""
@@ -157,6 +157,8 @@ def find(scene: Scene) -> None:
     for place in found:
         if place.height < MIN_HEIGHT:
             scene.reject("too-small", place)
+        elif place.score < MIN_BOTH:  # whatever is read there, both together are not enough
+            scene.reject("too-small" if place.height < SMALL else "low-score", place)
         elif len(scene.places) == MAX_PLATES:
             scene.reject("crowded", place)
         else:
@@ -216,11 +218,8 @@ def _decoded(scene: Scene, place: Place, *more: np.ndarray) -> Place:
 
 
 def look_again(scene: Scene) -> None:
-    """Read plates of which the reader is unsure once more, from cuts a little slanted and a little
-    tighter, and believe the clearest where it beats the first.
-
-    The detector finds a plate's box better than its slant: it has seen boxes of real plates only.
-    """
+    """Read plates of which the reader is unsure once more, from cuts a little tighter and a little
+    looser, and believe the clearer where it beats the first."""
     doubtful = [
         (index, place)
         for index, place in enumerate(scene.places)
@@ -241,7 +240,7 @@ def look_again(scene: Scene) -> None:
 
 
 def _cuts(quad: Corners) -> tuple[Corners, ...]:
-    return slanted(quad, SLANT), slanted(quad, -SLANT), grow(quad, TIGHTER, TIGHTER)
+    return grow(quad, TIGHTER, TIGHTER), grow(quad, LOOSER, LOOSER)
 
 
 def ask_second(scene: Scene) -> None:
@@ -324,5 +323,5 @@ def _at_edge(place: Place, width: int, height: int) -> bool:
 Step = Callable[[Scene], None]
 STEPS: Final[dict[Kind, tuple[Step, ...]]] = {
     "frame": (find, read, look_again, ask_second, settle, doubt_the_cut),
-    "crop": (find_in_crop, read, ask_second, settle),
+    "crop": (find_in_crop, read, look_again, ask_second, settle),
 }

@@ -16,7 +16,6 @@ from inference.geometry import (
     rectify,
     sharpness,
     side_lengths,
-    slanted,
 )
 from inference.results import Corners
 from tests.unit.inference.drawnplates import plate_face, scene_with
@@ -112,14 +111,3 @@ def test_what_has_no_contrast_has_no_edges() -> None:
 def test_a_quad_is_plain_numbers() -> None:
     assert as_quad(box(0.04, 1, 10, 5)) == ((0.0, 1.0), (10.0, 1.0), (10.0, 6.0), (0.0, 6.0))
     assert np.allclose(enclose(box(0, 0, 10, 5), box(20, 0, 10, 5)), box(0, 0, 30, 5), atol=0.01)
-
-
-@pytest.mark.parametrize("slope", [0.08, -0.08])
-def test_a_slanted_line_lies_within_the_quad_that_spanned_it(slope: float) -> None:
-    corners = slanted(box(10, 20, 100, 30), slope)
-    assert corners[1, 1] - corners[0, 1] == pytest.approx(100 * slope)
-    assert corners[2, 1] - corners[3, 1] == pytest.approx(100 * slope)
-    assert (corners[:, 1].min(), corners[:, 1].max()) == pytest.approx((20, 50))
-    assert corners[:, 0].tolist() == [10, 110, 110, 10]
-    long = slanted(box(0, 0, 200, 10), slope)
-    assert long[3, 1] - long[0, 1] == pytest.approx(5.5)  # some height is left, however long it is
