@@ -59,7 +59,7 @@ def record(
     detail: Mapping[str, Any] | None = None,
 ) -> AuditRow:
     """Append one row. Inside a transaction call it last: appenders wait for each other's commit."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):  # no access goes on without its row
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CHAIN_LOCK])
         last = AuditRow.objects.order_by("-id").values_list("digest", flat=True).first()

@@ -83,7 +83,7 @@ def captures_tell(
     """
     if not facts:
         return 0
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         rows = dict(
             Capture.objects.select_for_update(of=("self",))
             .filter(pk__in=list(facts))

@@ -173,9 +173,7 @@ def verdicts_write(
         VerdictVersion.objects.filter(pk__in=replaced).update(current=False, act_due=False)
     rows = [row for _, row in fresh]
     VerdictVersion.objects.bulk_create(rows)
-    _captures_hear(fresh, now)
-    # a further read or the exit may join what already has its verdict: its capture hears it too
-    _captures_hear(same, now, unheard=True)
+    _captures_hear(fresh, same, now)
     announce("verdict", *rows)
     if any(row.act_due for row in rows):
         ring("act")
@@ -208,13 +206,19 @@ def verdicts_retire(subjects: Iterable[Subject]) -> None:
 
 
 def _captures_hear(
-    decided: Sequence[tuple[Decision, VerdictVersion]], now: datetime, *, unheard: bool = False
+    fresh: Sequence[tuple[Decision, VerdictVersion]],
+    same: Sequence[tuple[Decision, VerdictVersion]],
+    now: datetime,
 ) -> None:
-    """Write verdicts onto the captures of their passages; `unheard`: look first which of them
-    don't say so yet (those of a further read, and of a passage that came from another visit)."""
-    by_passage = {passage: row for decision, row in decided for passage in decision.passages}
+    """Write verdicts onto the captures of their passages: the fresh ones onto all, those that say
+    the same as before onto captures that don't say so yet (of a further read or the exit, and of a
+    passage that came from another visit)."""
+    by_passage = {
+        passage: row for decision, row in [*fresh, *same] for passage in decision.passages
+    }
     if not by_passage:
         return
+    told_before = {passage for decision, _ in same for passage in decision.passages}
     facts: dict[uuid.UUID, dict[str, Any]] = defaultdict(dict)
     # a passage's id carries the time of its first read to arrive: no need to ask older partitions
     # nor later ones than a device's clock may be ahead
@@ -226,8 +230,9 @@ def _captures_hear(
         ).values_list("capture_id", "index", "passage_id")
     )
     heard: dict[uuid.UUID, dict[str, Any] | None] = {}
-    if unheard:
-        captures = Capture.objects.filter(pk__in={capture_id for capture_id, _, _ in reads})
+    maybe = {capture_id for capture_id, _, passage_id in reads if passage_id in told_before}
+    if maybe:
+        captures = Capture.objects.filter(pk__in=maybe)
         heard = dict(captures.values_list("pk", "outcome__verdicts"))
     for capture_id, index, passage_id in reads:
         if passage_id is None:
@@ -235,7 +240,8 @@ def _captures_hear(
         row = by_passage[passage_id]
         says = {"verdict": row.verdict, "reason": row.reason, "provisional": row.provisional}
         told = (heard.get(capture_id) or {}).get(str(index), {})
-        if any(told.get(name) != value for name, value in says.items()):
+        new = passage_id not in told_before
+        if new or any(told.get(name) != value for name, value in says.items()):
             facts[capture_id][str(index)] = {**says, "at": now.isoformat()}
     captures_tell({pk: {"verdicts": theirs} for pk, theirs in facts.items()}, judged_at=now)
 
