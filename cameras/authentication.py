@@ -8,7 +8,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from cameras.keys import device_key_use
+from cameras.keys import device_key_recall
 from cameras.models import DeviceKey
 from core.errors import NotAllowed, NotAuthenticated
 
@@ -23,7 +23,7 @@ class DeviceKeyAuthentication(BaseAuthentication):
             return None
         scheme, _, text = header.partition(" ")
         bearer = text if scheme.lower() == "bearer" else ""
-        return AnonymousUser(), device_key_use(text=bearer, now=timezone.now())
+        return AnonymousUser(), device_key_recall(text=bearer, now=timezone.now())
 
     def authenticate_header(self, request: Request) -> str:
         """The scheme a 401 names."""

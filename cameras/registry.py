@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import Model
 
 from audit.services import Actor, record
-from cameras.keys import PURPOSE
+from cameras.keys import PURPOSE, device_keys_forget
 from cameras.models import Camera, Organisation, Site, SiteRole, Zone
 
 Managed = Organisation | Site | Zone | Camera | SiteRole
@@ -22,6 +22,7 @@ def registry_save(*, row: Managed, actor: Actor, changed: Iterable[str] = ()) ->
     with transaction.atomic():
         row.save()
         change_record(row, actor, "created" if created else "changed", sorted(changed))
+        transaction.on_commit(device_keys_forget)
 
 
 def registry_delete(*, row: Managed, actor: Actor) -> None:
@@ -29,6 +30,7 @@ def registry_delete(*, row: Managed, actor: Actor) -> None:
     with transaction.atomic():
         change_record(row, actor, "deleted", [])
         row.delete()
+        transaction.on_commit(device_keys_forget)
 
 
 def change_record(row: Model, actor: Actor, what: str, fields: list[str]) -> None:

@@ -52,9 +52,11 @@ def sealed_store(tmp_path: Path, settings: Any) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def fresh_keys() -> Iterator[None]:
-    """No data key cached from another test's database."""
+    """No data key and no device key remembered from another test's database."""
+    from cameras.keys import device_keys_forget
     from vault import keys
 
     keys.forget_cached()
+    device_keys_forget()
     yield
     keys.forget_cached()

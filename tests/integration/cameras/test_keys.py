@@ -1,6 +1,7 @@
 """Device keys and the registry: shown once, rotated without a gap, every change audited."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -9,9 +10,11 @@ from django.db.models import ProtectedError
 from audit.models import AuditRow
 from cameras.keys import (
     device_key_create,
+    device_key_recall,
     device_key_revoke,
     device_key_rotate,
     device_key_use,
+    device_keys_forget,
 )
 from cameras.models import Camera, DeviceKey, SiteRole
 from cameras.registry import registry_delete, registry_save
@@ -112,3 +115,53 @@ def test_what_is_wrong_is_neither_stored_nor_audited(device: Device) -> None:
     with pytest.raises(ProtectedError):
         registry_delete(row=site, actor=ADMIN)
     assert AuditRow.objects.count() == count
+
+
+@pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+@pytest.mark.parametrize("how", ["revoked", "switched off", "expired"])
+def test_a_remembered_key_is_refused_from_the_next_request_on(device: Device, how: str) -> None:
+    key = device_key_recall(text=device.shown, now=NOW)
+    assert device_key_recall(text=device.shown, now=NOW) is key
+    if how == "revoked":
+        device_key_revoke(key=key, actor=ADMIN, now=NOW)
+        with pytest.raises(NotAllowed) as caught:
+            device_key_recall(text=device.shown, now=NOW)
+        assert caught.value.code == "key_revoked"
+    elif how == "switched off":
+        camera = Camera.objects.get(pk=key.camera_id)
+        camera.active = False
+        registry_save(row=camera, actor=ADMIN, changed=["active"])
+        assert not device_key_recall(text=device.shown, now=NOW).camera.active
+    else:
+        device_key_rotate(key=key, actor=ADMIN, now=NOW)
+        old = device_key_recall(text=device.shown, now=NOW)
+        assert old.expires_at is not None
+        with pytest.raises(NotAllowed) as caught:
+            device_key_recall(text=device.shown, now=old.expires_at)
+        assert caught.value.code == "key_expired"
+
+
+def test_what_changed_while_a_key_was_looked_up_is_not_missed(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken(**asked: Any) -> DeviceKey:
+        key = device_key_use(**asked)
+        device_keys_forget()  # somebody revoked it since
+        return key
+
+    monkeypatch.setattr("cameras.keys.device_key_use", overtaken)
+    key = device_key_recall(text=device.shown, now=NOW)
+    assert device_key_recall(text=device.shown, now=NOW) is not key
+
+
+def test_a_key_is_remembered_for_a_second_at_most(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [50.0]
+    monkeypatch.setattr("cameras.keys.monotonic", lambda: clock[0])
+    key = device_key_recall(text=device.shown, now=NOW)
+    DeviceKey.objects.filter(pk=key.pk).update(revoked_at=NOW)  # by another process
+    assert device_key_recall(text=device.shown, now=NOW) is key
+    clock[0] += 1.0
+    with pytest.raises(NotAllowed):
+        device_key_recall(text=device.shown, now=NOW)

@@ -16,7 +16,7 @@ from cameras.models import Camera, Capture, Site
 from cameras.services import capture_receive
 from plates.gathering import passages_close, reads_gather
 from plates.models import Passage, PlateRead
-from plates.placing import MOST_READS
+from plates.placing import MOST_READS, Placing
 from plates.services import captures_recognise
 from tests.integration.road import Road
 from vault import blind
@@ -351,6 +351,22 @@ def test_what_cannot_be_the_vehicle_is_not_opened(road: Road) -> None:
     gather()
     row = AuditRow.objects.filter(actor="gather").latest("id")
     assert row.tokens == [blind.exact("7CD9999")]
+
+
+def test_what_passed_between_two_deliveries_is_left_alone(road: Road) -> None:
+    """A camera delivers what it saw an hour ago together with what it sees now, and unsurely: the
+    vehicles of the hour between could be neither."""
+    for place, at in enumerate((T, T + 1800 * SECOND, T + 3600 * SECOND)):
+        see(road, f"1AB000{place}", at)
+    gather()
+    first, between, last = Passage.objects.order_by("id")
+    for text, at in (("7CD9990", T - VIEW), ("7CD9991", T + 3600 * SECOND + VIEW)):
+        see(road, text, at, char_scores=[0.5] * 7)
+    waiting = PlateRead.objects.filter(passage_id__isnull=True).select_related("site")
+    with stage_batch("gather") as access:
+        looked_at = {one.pk for one in Placing(list(waiting), access, T).near}
+    assert {first.pk, last.pk} <= looked_at
+    assert between.pk not in looked_at
 
 
 @pytest.mark.parametrize("what", ["tampered", "forgotten"])
