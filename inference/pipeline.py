@@ -47,11 +47,15 @@ MIN_SCORE: Final = 0.2
 MIN_BOTH: Final = 0.2
 """The least product of detector's and reader's score: either may be unsure, not both."""
 
-FREE_SCORE: Final = 0.45
-FREE_DETECTOR: Final = 0.62
+FREE_SCORE: Final = 0.7
+FREE_DETECTOR: Final = 0.4
 """What a text that fits no syntax needs of reader and detector to be taken for a vanity plate and
 not for a badge, a shop sign or a camera's time stamp. These floors are chosen on the validation
 pictures, with their plates as they are and painted out: under one false read in 200 pictures."""
+
+FREE_ODDS: Final = -6.5
+"""Log-odds (`Decoded.odds`) under which a text is no vanity plate either: a camera's date. Of plates
+of eight digits, as Israel has, one in 1,500 looks like one and is turned down."""
 
 MIN_ODDS: Final = -2.5
 """Log-odds (`Decoded.odds`) under which a text is rather a word, a date or a telephone number, and
@@ -285,7 +289,7 @@ def refusal(scene: Scene, place: Place) -> str | None:
         return why_unsure(scene.picture, place)
     if scene.kind == "crop" or (read.in_syntax and read.odds >= MIN_ODDS):
         return None
-    if read.score < FREE_SCORE or place.score < FREE_DETECTOR:
+    if read.score < FREE_SCORE or place.score < FREE_DETECTOR or read.odds < FREE_ODDS:
         return "no-syntax"
     return None
 

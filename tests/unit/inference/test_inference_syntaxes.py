@@ -14,6 +14,7 @@ from inference.syntaxes import (
     SyntaxFileError,
     expand,
     grammar_for,
+    is_date,
     load_book,
 )
 
@@ -144,6 +145,21 @@ def test_words_dates_and_numbers_are_less_like_plates_than_plates_are(other: str
     grammar = grammar_for()
     for plate in ("ABC1234", "RK708AI", "AB12CDE", "AB1C2D", "4B21875"):
         assert grammar.fit(plate).odds > grammar.fit(other).odds + 1
+
+
+@pytest.mark.parametrize(
+    ("digits", "date"),
+    [
+        ("20200522", True),
+        ("22052020", True),
+        ("05222020", True),
+        ("20201322", False),  # no month, and no year behind day and month
+        ("12345678", False),
+        ("2020052", False),
+    ],
+)
+def test_what_a_camera_stamps_is_known_for_a_date(digits: str, date: bool) -> None:
+    assert is_date(digits) is date
 
 
 def test_a_hint_raises_the_odds_of_its_own_plates_only() -> None:
