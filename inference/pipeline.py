@@ -54,8 +54,8 @@ not for a badge, a shop sign or a camera's time stamp. These floors are chosen o
 pictures, with their plates as they are and painted out: under one false read in 200 pictures."""
 
 FREE_ODDS: Final = -6.5
-"""Log-odds (`Decoded.odds`) under which a text is no vanity plate either: a camera's date. Of plates
-of eight digits, as Israel has, one in 1,500 looks like one and is turned down."""
+"""Log-odds (`Decoded.odds`) under which a text is no vanity plate either: a camera's date. Of
+plates of eight digits, as Israel has, one in 1,500 looks like one and is turned down."""
 
 MIN_ODDS: Final = -2.5
 """Log-odds (`Decoded.odds`) under which a text is rather a word, a date or a telephone number, and

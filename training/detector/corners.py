@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.detector import PlateDetector
-from inference.results import Corners, Picture
-from training.detector.data import CORNERS, FrameStore
+from inference.results import Corners, Detector, Picture
 from training.detector.measure import iou_of
 from training.paths import CACHE, data
 
+CORNERS: Final = "corners.jsonl"
+"""File beside the frames: a line for each, with four corners or null for each of its plates."""
 WIDE: Final = 110
 """Pixels of the plate's width when its slant is measured."""
 ROOM: Final = 0.6
@@ -43,6 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
+    from training.detector.data import FrameStore  # torch: what only looks for corners does without
+
     FrameStore.build(data(), CACHE / "frames")
     store, detector = FrameStore(CACHE / "frames"), PlateDetector()
     rows: list[list[list[list[float]] | None]] = []
@@ -60,9 +63,7 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def corners_of(
-    detector: PlateDetector, picture: Picture, box: NDArray[np.float32]
-) -> Corners | None:
+def corners_of(detector: Detector, picture: Picture, box: NDArray[np.float32]) -> Corners | None:
     """Corners of the plate in a labelled box, or None where its slant is not clear."""
     height, width = picture.shape[:2]
     wide, high = float(box[2] - box[0]), float(box[3] - box[1])
@@ -83,7 +84,7 @@ def corners_of(
 
 
 def _slant(
-    detector: PlateDetector, picture: Picture, box: NDArray[np.float32], side: int
+    detector: Detector, picture: Picture, box: NDArray[np.float32], side: int
 ) -> Slant | None:
     quads = list(_quads(detector, picture, side))
     if not quads:
@@ -97,7 +98,7 @@ def _slant(
     return float(right[1] / max(right[0], 1e-3)), float(down[0] / max(down[1], 1e-3))
 
 
-def _quads(detector: PlateDetector, picture: Picture, side: int) -> Iterator[NDArray[np.float32]]:
+def _quads(detector: Detector, picture: Picture, side: int) -> Iterator[NDArray[np.float32]]:
     for one in detector.detect(picture, long_side=side):
         yield np.array(one.quad, np.float32)
 

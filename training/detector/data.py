@@ -24,6 +24,7 @@ from inference.detector import PAD, fitted
 from inference.pipeline import CROP_SIDE, widen
 from inference.results import Picture
 from training.bank import PlateBank
+from training.detector.corners import CORNERS
 from training.split import Split, records, split_of
 from training.synthesis.photograph import backdrop, compress, noise, place, pose, sensor
 
@@ -41,7 +42,6 @@ CUT_OUT: Final = 0.1
 TILTED: Final = 0.08
 """Radians a frame must be turned by for the corners of its plates to count as known, as long as
 `./run train corners` has not found them."""
-CORNERS: Final = "corners.jsonl"
 
 FLAG_KNOWN_QUAD: Final = 1.0
 FLAG_IGNORE: Final = 2.0
