@@ -191,7 +191,6 @@ def quantise(full: Path, small: Path, inputs: Sequence[dict[str, Any]]) -> None:
             calibrate_method=CalibrationMethod.MinMax,
             op_types_to_quantize=["Conv", "Relu", "Add", "Resize"],
             nodes_to_exclude=_kept_whole(model),
-            extra_options={"CalibMovingAverage": True, "CalibMovingAverageConstant": 0.05},
         )
     model = onnx.load(small)
     take_bytes(model)
