@@ -34,8 +34,10 @@ CLOSER_GAIN: Final = 1.5
 """How much larger than the network's input a picture must be to show more from closer."""
 CLOSER_UNDER: Final = 80.0
 """Width of a plate, in the network's pixels, under which it is looked at from closer …"""
-CLOSER_MOST: Final = 8
-"""… of at most this many plates of a picture, the likeliest."""
+FURTHER_OVER: Final = 160.0
+"""… and over which from further away, since of a large one it may see a part."""
+AGAIN_MOST: Final = 8
+"""Plates of a picture that are looked at again, the likeliest."""
 CLOSER_ROOM: Final = 2.2
 """Width of what is then shown, in widths of the plate …"""
 CLOSER_SHAPE: Final = 0.55
@@ -104,23 +106,23 @@ class PlateDetector:
         if long_side is None:
             if not len(rows):
                 rows = suppress(self._rows(picture, self._network.long_side // 2))
-            rows = suppress(self._closer(picture, rows))
+            rows = suppress(self._again(picture, rows))
         return tuple(_as_detection(row) for row in rows)
 
-    def _closer(self, picture: Picture, rows: Rows) -> Rows:
-        """Small plates again, from closer, where the picture shows more than the network saw.
+    def _again(self, picture: Picture, rows: Rows) -> Rows:
+        """Small plates again from closer, where the picture shows more than the network saw, and
+        large ones from further away.
 
-        At a distance the corners are a pixel or two off, and a small plate has few. What is not
-        seen again is doubted.
+        At a distance the corners are a pixel or two off, and a small plate has few; of a large one
+        a first character may be left out. What is not seen again is doubted.
         """
         height, width = picture.shape[:2]
-        scale = self._network.long_side / max(height, width)
-        if scale > 1 / CLOSER_GAIN:
-            return rows
+        scale = min(1.0, self._network.long_side / max(height, width))
         rows = rows.copy()
-        for row in rows[:CLOSER_MOST]:
+        for row in rows[:AGAIN_MOST]:
             wide, high = float(row[3] - row[1]), float(row[4] - row[2])
-            if wide * scale >= CLOSER_UNDER:
+            small = wide * scale < CLOSER_UNDER and scale <= 1 / CLOSER_GAIN
+            if not small and wide * scale <= FURTHER_OVER:
                 continue
             reach = CLOSER_ROOM * wide / 2
             down = max(reach * CLOSER_SHAPE, high * 1.3)
