@@ -47,7 +47,7 @@ MIN_SCORE: Final = 0.2
 MIN_BOTH: Final = 0.2
 """The least product of detector's and reader's score: either may be unsure, not both."""
 
-FREE_SCORE: Final = 0.7
+FREE_SCORE: Final = 0.5
 FREE_DETECTOR: Final = 0.4
 """What a text that fits no syntax needs of reader and detector to be taken for a vanity plate and
 not for a badge, a shop sign or a camera's time stamp. These floors are chosen on the validation
