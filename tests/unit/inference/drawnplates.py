@@ -23,11 +23,11 @@ def emissions_of(*steps: dict[str, float] | str) -> Emissions:
     return np.array(rows)
 
 
-def plate_face(*rows: str, scale: float = 2.2, ink: int = 25) -> Picture:
-    """A white plate with dark characters, one line of text per row."""
+def plate_face(*rows: str, scale: float = 2.2, ink: int = 25, room: float = 12) -> Picture:
+    """A white plate with dark characters, one line of text per row, `room` × `scale` apart."""
     font, thick = cv2.FONT_HERSHEY_DUPLEX, max(2, round(scale * 2))
     sizes = [cv2.getTextSize(row, font, scale, thick)[0] for row in rows]
-    line, pad = max(high for _, high in sizes), round(12 * scale)
+    line, pad = max(high for _, high in sizes), round(room * scale)
     face = np.full(
         ((line + pad) * len(rows) + pad, max(wide for wide, _ in sizes) + 2 * pad, 3), 238, np.uint8
     )
