@@ -23,7 +23,7 @@ from inference.results import Detection, Picture
 STRIDE: Final = 32
 """Both sides of the network's input are multiples of this."""
 PAD: Final = 114
-THRESHOLD: Final = 0.25
+THRESHOLD: Final = 0.3
 """Score from which a cell counts; what it finds is judged once more together with its text."""
 SAME: Final = 0.5
 """Intersection over union of two boxes from which they are of one plate."""

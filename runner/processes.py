@@ -56,5 +56,6 @@ def table(var: Var, *, bind: str, port: int) -> list[Process]:
         # and 202s, pages and the verdicts of what has been read don't wait with them.
         worker("recognise", cores(), nice=5),
         worker("flow", 1),
-        worker("house", 1),
+        # Forgetting comes in bursts that nobody waits for.
+        worker("house", 1, nice=10),
     ]  # fmt: skip
