@@ -17,8 +17,8 @@ from vault.files import remove_doomed
 
 _SECONDS = 20.0
 _PACE = 0.06
-"""Seconds between two looks. Fewer looks cost less CPU, but each of three stages waits for its own: at
-60 frames a second on two cores, p95 of the whole way is 0.49 s, and 0.65 s with 0.1."""
+"""Seconds between two looks. Fewer looks cost less CPU, but each of three stages waits for its own:
+at 60 frames a second on two cores p95 of the whole way is 0.49 s, and 0.65 s with 0.1."""
 _looked: dict[str, float] = {}
 
 
