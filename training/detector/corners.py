@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Final
 
 import cv2
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.detector import PlateDetector
-from inference.results import Corners, Detector, Picture
+from inference.results import Corners, Detection, Detector, Picture
 from training.detector.measure import iou_of
 from training.paths import CACHE, data
 
@@ -86,21 +86,28 @@ def corners_of(detector: Detector, picture: Picture, box: NDArray[np.float32]) -
 def _slant(
     detector: Detector, picture: Picture, box: NDArray[np.float32], side: int
 ) -> Slant | None:
-    quads = list(_quads(detector, picture, side))
-    if not quads:
+    quad = quad_at(detector.detect(picture, long_side=side), box)
+    if quad is None:
         return None
-    boxes = np.array([[*quad.min(axis=0), *quad.max(axis=0)] for quad in quads], np.float32)
-    overlaps = iou_of(box, boxes)
-    if overlaps.max() < SAME:
-        return None
-    a, b, c, d = quads[int(np.argmax(overlaps))]
+    a, b, c, d = quad
     right, down = (b - a) + (c - d), (d - a) + (c - b)
     return float(right[1] / max(right[0], 1e-3)), float(down[0] / max(down[1], 1e-3))
 
 
-def _quads(detector: Detector, picture: Picture, side: int) -> Iterator[NDArray[np.float32]]:
-    for one in detector.detect(picture, long_side=side):
-        yield np.array(one.quad, np.float32)
+def quad_at(found: Sequence[Detection], box: NDArray[np.float32]) -> Corners | None:
+    """The corners of that find which is the plate of a labelled box, or None where none is."""
+    if not found:
+        return None
+    quads = [np.array(one.quad, np.float32) for one in found]
+    boxes = np.array([[*quad.min(axis=0), *quad.max(axis=0)] for quad in quads], np.float32)
+    overlaps = iou_of(box, boxes)
+    return quads[int(np.argmax(overlaps))] if overlaps.max() >= SAME else None
+
+
+def corners_in(box: NDArray[np.float32]) -> Corners:
+    """The corners of an upright box, clockwise from the top left."""
+    x1, y1, x2, y2 = box
+    return np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]], np.float32)
 
 
 def inscribed(box: NDArray[np.float32], slope: float, lean: float) -> Corners | None:

@@ -24,7 +24,7 @@ from inference.detector import PAD, fitted
 from inference.pipeline import CROP_SIDE, widen
 from inference.results import Picture
 from training.bank import PlateBank
-from training.detector.corners import CORNERS
+from training.detector.corners import CORNERS, corners_in
 from training.split import Split, records, split_of
 from training.synthesis.photograph import backdrop, compress, noise, place, pose, sensor
 
@@ -197,10 +197,8 @@ class Windows(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         tilted = abs(np.arctan2(transform[1, 0], transform[0, 0])) > TILTED
         replace = rng.random() < self.drawn_share
         for box, found in zip(frame.boxes, frame.quads or repeat(None), strict=False):
-            corners = np.array(
-                [[box[0], box[1]], [box[2], box[1]], [box[2], box[3]], [box[0], box[3]]]
-            )
-            turned = (corners if found is None else found) @ transform[:, :2].T + transform[:, 2]
+            corners = corners_in(box) if found is None else found
+            turned = corners @ transform[:, :2].T + transform[:, 2]
             whole = _bounds(turned.astype(np.float32))
             # Most plates hang level: of a frame that was turned, the corners are known well enough
             # to begin with.

@@ -14,14 +14,11 @@ from numpy.typing import NDArray
 from inference.detector import PlateDetector
 from inference.pipeline import best_in_crop
 from inference.results import Corners, Picture
-from training.detector.corners import corners_of
-from training.detector.measure import iou_of
+from training.detector.corners import corners_in, corners_of, quad_at
 from training.reader.signs import find_signs
 
 AROUND: Final = 0.6
 """Share of a plate's height kept around it."""
-SAME: Final = 0.4
-"""Intersection over union from which what the detector found is the labelled plate."""
 SIGNS: Final = "sign"
 """Source of what is no plate (`signs.py`); its rows have a score instead of who is sure."""
 HIGHEST: Final = 110
@@ -108,12 +105,6 @@ class RealCrops:
         part.rename(folder / "crops.jsonl")
 
 
-def corners_in(box: NDArray[np.float32]) -> Corners:
-    """The corners of an upright box, clockwise from the top left."""
-    x1, y1, x2, y2 = box
-    return np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]], np.float32)
-
-
 def _cut(
     picture: Picture, box: NDArray[np.float32], corners: Corners, found: Corners | None
 ) -> tuple[Picture, Corners, Corners | None]:
@@ -140,7 +131,4 @@ def find(detector: PlateDetector, picture: Picture, box: NDArray[np.float32]) ->
     if box[2] - box[0] >= width and box[3] - box[1] >= height:
         best = best_in_crop(detector, picture)
         return best.quad if best else None
-    quads = [np.asarray(one.quad, np.float32) for one in detector.detect(picture)]
-    boxes = np.array([[*quad.min(axis=0), *quad.max(axis=0)] for quad in quads], np.float32)
-    overlaps = iou_of(box, boxes) if quads else np.zeros(1, np.float32)
-    return quads[int(np.argmax(overlaps))] if overlaps.max() >= SAME else None
+    return quad_at(detector.detect(picture), box)

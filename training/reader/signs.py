@@ -29,9 +29,8 @@ UNSURE: Final = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """No plate: its picture's file, corners, and how sure the reader was of a text in it, 0–1."""
+    """No plate: its picture, corners, and how sure the reader was of a text in it, 0–1."""
 
-    file: str
     picture: Picture
     corners: Corners
     score: float
@@ -41,8 +40,7 @@ def find_signs(data: Path, detector: PlateDetector) -> Iterator[Sign]:
     """Every such find in the training pictures."""
     reader, grammar = PlateReader(), grammar_for()
     for record in records(data, "train"):
-        file = f"detect/{record['file']}"
-        picture = cv2.imread(str(data / file))
+        picture = cv2.imread(str(data / "detect" / record["file"]))
         if picture is None:
             continue
         scene = Scene(np.asarray(picture, np.uint8), detector, reader, None, grammar, "frame")
@@ -56,4 +54,4 @@ def find_signs(data: Path, detector: PlateDetector) -> Iterator[Sign]:
                 continue
             found = place.decoded
             if found is None or not found.in_syntax or found.score <= UNSURE:
-                yield Sign(file, scene.picture, place.quad, found.score if found else 0.0)
+                yield Sign(scene.picture, place.quad, found.score if found else 0.0)
