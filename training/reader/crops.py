@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from inference.detector import PlateDetector
 from inference.pipeline import best_in_crop
+from inference.reader import PlateReader
 from inference.results import Corners, Picture
 from training.detector.corners import corners_in, corners_of, quad_at
+from training.reader.exchange import Cells, find_cells
 from training.reader.signs import find_signs
 
 AROUND: Final = 0.6
@@ -27,8 +29,8 @@ HIGHEST: Final = 110
 
 class RealCrops:
     """`picture(i)`, `corners(i)` of the plate in it as labelled (slanted in its box where that is
-    clear), `found(i)` as our detector sees them; `texts`, and `rows` with part, source, region and
-    who is sure of the text."""
+    clear), `found(i)` as our detector sees them, `cells(i)` of its characters there; `texts`, and
+    `rows` with part, source, region and who is sure of the text."""
 
     def __init__(self, folder: Path) -> None:
         rows = [json.loads(line) for line in (folder / "crops.jsonl").read_text().splitlines()]
@@ -53,6 +55,11 @@ class RealCrops:
         row = self.rows[index]
         return np.array(row.get("found") or row["corners"], np.float32)
 
+    def cells(self, index: int) -> Cells | None:
+        """Of `exchange.find_cells`, in the corners `found` gives, by the reader shipped then."""
+        cells = self.rows[index].get("cells")
+        return None if cells is None else tuple((left, right) for left, right in cells)
+
     def where(self, **wanted: str) -> NDArray[np.intp]:
         """Indices of the rows whose fields have these values."""
         fits = [all(row[key] == value for key, value in wanted.items()) for row in self.rows]
@@ -66,6 +73,7 @@ class RealCrops:
         what the detector takes for plates."""
         folder.mkdir(parents=True, exist_ok=True)
         rows = []
+        reader = PlateReader() if detector else None
         last: tuple[str, Picture | None] = ("", None)
         fresh = folder / "crops.u8.part"  # a run may be reading the one that is there
         with fresh.open("wb") as pixels:
@@ -90,10 +98,13 @@ class RealCrops:
                     slanted = corners_of(detector, last[1], box)
                     corners = corners if slanted is None else slanted
                     found = find(detector, last[1], box)
-                piece, *quads = _cut(last[1], box, corners, found)
+                piece, corners, found = _cut(last[1], box, corners, found)
                 about = {"text": label.text, "part": label.split, "region": label.region}
                 about |= {"source": label.source, "sure": label.sure}
-                add(piece, quads, about)
+                if reader and label.split == "train":
+                    seen = corners if found is None else found
+                    about["cells"] = find_cells(reader, piece, seen, label.text)
+                add(piece, [corners, found], about)
             for sign in find_signs(data, detector) if detector else ():
                 box = np.concatenate([sign.corners.min(axis=0), sign.corners.max(axis=0)])
                 piece, *quads = _cut(sign.picture, box, sign.corners, None)

@@ -16,6 +16,7 @@ from inference.results import ALPHABET, Corners, Picture
 from training.bank import PlateBank
 from training.detector.data import FrameStore
 from training.reader.crops import SIGNS, RealCrops
+from training.reader.exchange import exchange, inside, unfold
 from training.synthesis.photograph import cut, photograph, sensor, shaken
 
 LONGEST: Final = 14
@@ -30,6 +31,8 @@ OFTEN: Final = {"CN": 0.6, "BR": 1.5}
 """Of drawn plates; the bank holds many Chinese ones for their variety, not for their number."""
 FOUND: Final = 0.6
 """Share of real plates cut at the corners our detector finds, not those of the label."""
+EXCHANGED: Final = 0.55
+"""Share of real plates, of those where it can be done, whose characters change places."""
 NO_REGION: Final = -1
 
 Item = tuple[torch.Tensor, torch.Tensor, int, int]
@@ -118,6 +121,12 @@ class Crops(IterableDataset[Item]):
     def _real(
         self, rng: np.random.Generator, index: int, hard: float
     ) -> tuple[Picture, list[int], int]:
+        cells = self.real.cells(index)
+        if cells and rng.random() < EXCHANGED:
+            plate = unfold(self.real.picture(index), self.real.found(index))
+            plate, text = exchange(rng, plate, cells, self.real.texts[index])
+            crop = seen_anew(rng, plate, inside(plate), hard)
+            return crop, encode(text) or [], self.real_regions[index]
         corners = self.real.found(index) if rng.random() < FOUND else self.real.corners(index)
         crop = seen_anew(rng, self.real.picture(index), corners, hard)
         return crop, self.known[index] or [], self.real_regions[index]
