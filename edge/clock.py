@@ -1,0 +1,169 @@
+"""What time it is, for a device whose clock may be wrong and may be set while it runs.
+
+Two times are known of every frame: seconds that never go back (`Clock.now`), and UTC as this clock
+understands it (`Clock.utc`). UTC comes from the device's clock as long as that agrees with the
+server's, else from the server's own: `heard` is told of each answer that carries the server's time
+and measures as NTP does, so that a device clock stepped by an hour, or never set since the power
+came back, is seen through. Capture times never run backwards: where they were behind they go
+forwards at once; where they were ahead they go on at a tenth of the speed until time has caught up.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+_UNNOTICED: Final = 0.05
+"""Seconds: the times read from two clocks one after the other differ by less when both are fine."""
+
+_DRIFT: Final = 1e-4
+"""Seconds a second by which a device's quartz may err: an old measurement says less and less."""
+
+_SLOWED: Final = 0.1
+_MEASUREMENTS: Final = 16
+_STRETCHES: Final = 64
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """From `at` on, UTC is `utc` (seconds since 1970) and runs at `rate`."""
+
+    at: float
+    utc: float
+    rate: float = 1.0
+
+    def at_moment(self, at: float) -> float:
+        return self.utc + self.rate * (at - self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """The server's time is `at` + `ahead`, give or take `give`, as measured at `at`."""
+
+    at: float
+    ahead: float
+    give: float
+
+    def give_at(self, at: float) -> float:
+        return self.give + _DRIFT * abs(at - self.at)
+
+
+class Clock:
+    """Threads share one. `monotonic` and `wall` are for tests: seconds, the latter since 1970."""
+
+    def __init__(
+        self,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._monotonic, self._wall = monotonic, wall
+        self._lock = threading.Lock()
+        self._measured: deque[_Measured] = deque(maxlen=_MEASUREMENTS)
+        self._stretches: deque[_Stretch] = deque(maxlen=_STRETCHES)
+        now = monotonic()
+        self._stretches.append(_Stretch(now, now + self._device_ahead()))
+        self._steps = 0
+
+    def now(self) -> float:
+        """Seconds that never go back, whatever happens to the device's clock."""
+        return self._monotonic()
+
+    def utc(self, at: float | None = None) -> datetime:
+        """The UTC of a moment of `now()`, by default of this one.
+
+        Never runs backwards: a later moment has a later UTC, however the clocks were set between.
+        """
+        with self._lock:
+            now = self._monotonic()
+            self._keep_up(now)
+            moment = now if at is None else at
+            stretch = next(
+                (one for one in reversed(self._stretches) if one.at <= moment), self._stretches[0]
+            )
+            # before the first stretch, time is taken to have run as it should
+            rate = stretch.rate if moment >= stretch.at else 1.0
+            return _EPOCH + timedelta(seconds=stretch.utc + rate * (moment - stretch.at))
+
+    def heard(self, sent: float, server_time: datetime, received: float) -> None:
+        """The server said what time it was, in an answer to what was sent.
+
+        `sent`, `received`: moments of `now()` around the exchange. The server spoke somewhere
+        between them, so the midpoint errs by at most half the round trip. Measurements that the
+        new one contradicts are forgotten: the server's own clock was set.
+        """
+        if received < sent:
+            raise ValueError("received lies before sent")
+        midpoint = (sent + received) / 2
+        new = _Measured(
+            midpoint, (server_time - _EPOCH).total_seconds() - midpoint, (received - sent) / 2
+        )
+        with self._lock:
+            agreeing = [
+                one
+                for one in self._measured
+                if abs(one.ahead - new.ahead) <= one.give_at(midpoint) + new.give + _UNNOTICED
+            ]
+            self._measured.clear()
+            self._measured.extend([*agreeing, new])
+
+    @property
+    def offset_s(self) -> float | None:
+        """Seconds by which the server's clock is ahead of the device's; None if never heard."""
+        with self._lock:
+            best = self._best(self._monotonic())
+            return None if best is None else best.ahead - self._device_ahead()
+
+    @property
+    def steps(self) -> int:
+        """How often UTC had to be set right since the start."""
+        with self._lock:
+            self._keep_up(self._monotonic())
+            return self._steps
+
+    def _device_ahead(self) -> float:
+        """The device's clock less `now()`. Both are read within `_UNNOTICED` of each other, or
+        again: a thread may be held up between the two."""
+        for _ in range(8):
+            before = self._monotonic()
+            wall = self._wall()
+            after = self._monotonic()
+            if after - before < _UNNOTICED / 2:
+                break
+        return wall - (before + after) / 2
+
+    def _best(self, now: float) -> _Measured | None:
+        return min(self._measured, key=lambda one: one.give_at(now), default=None)
+
+    def _ahead(self, now: float) -> float:
+        """UTC less `now()` as it should be: the device's, unless the server's says otherwise by
+        more than the measurement may err. A clock kept by NTP is better than one exchange."""
+        device = self._device_ahead()
+        best = self._best(now)
+        if best is None or abs(best.ahead - device) <= best.give_at(now) + 2 * _UNNOTICED:
+            return device
+        return best.ahead
+
+    def _keep_up(self, now: float) -> None:
+        """Bend the line of UTC where it no longer leads to where it should."""
+        last = self._stretches[-1]
+        ahead = self._ahead(now)
+        if abs(ahead - (last.utc - last.at)) <= _UNNOTICED:
+            return
+        self._steps += 1
+        while self._stretches[-1].at > now and len(self._stretches) > 1:
+            self._stretches.pop()  # where it was to be right again
+        here = self._stretches[-1].at_moment(now)
+        excess = here - (now + ahead)
+        if excess <= 0:
+            self._stretches.append(_Stretch(now, now + ahead))
+            return
+        slow = excess / (1 - _SLOWED)
+        self._stretches.append(_Stretch(now, here, _SLOWED))
+        self._stretches.append(_Stretch(now + slow, here + _SLOWED * slow))
