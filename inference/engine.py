@@ -19,7 +19,7 @@ import numpy as np
 from inference.detector import PlateDetector, Tiles
 from inference.memory import keep_memory
 from inference.pictures import check_picture
-from inference.pipeline import STEPS, Kind, Scene
+from inference.pipeline import READ_STEPS, STEPS, Kind, Place, Scene, Step, find
 from inference.reader import PlateReader
 from inference.results import Detector, Picture, Reading, Recogniser, SecondOpinion
 from inference.second import SecondReader
@@ -72,14 +72,36 @@ class Engine:
         """
         started = time.perf_counter()
         check_picture(picture)
-        scene = Scene(picture, self.detector, self.recogniser, self.second, self._grammar, kind)
-        for step in STEPS[kind]:
-            step(scene)
-        return Reading(
-            plates=scene.plates(),
-            rejected=tuple(scene.rejected),
-            ms=round((time.perf_counter() - started) * 1000, 1),
-        )
+        scene = self._scene(picture, kind)
+        return _read(scene, STEPS[kind], started)
+
+    def find(self, picture: Picture) -> tuple[Place, ...]:
+        """Where in a frame plates may be, best first: what `read` finds before it reads it."""
+        check_picture(picture)
+        scene = self._scene(picture, "frame")
+        find(scene)
+        return tuple(scene.places)
+
+    def read_places(self, picture: Picture, places: Sequence[Place]) -> Reading:
+        """Read the plates of a frame in places that `find` gave: all of them as `read` does, or
+        those of interest. A plate's `box` is that of its place (`geometry.box_of`)."""
+        started = time.perf_counter()
+        scene = self._scene(picture, "frame")
+        scene.places = list(places)
+        return _read(scene, READ_STEPS if places else (), started)
+
+    def _scene(self, picture: Picture, kind: Kind) -> Scene:
+        return Scene(picture, self.detector, self.recogniser, self.second, self._grammar, kind)
+
+
+def _read(scene: Scene, steps: Sequence[Step], started: float) -> Reading:
+    for step in steps:
+        step(scene)
+    return Reading(
+        plates=scene.plates(),
+        rejected=tuple(scene.rejected),
+        ms=round((time.perf_counter() - started) * 1000, 1),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -325,7 +325,9 @@ def _at_edge(place: Place, width: int, height: int) -> bool:
 
 
 Step = Callable[[Scene], None]
+READ_STEPS: Final[tuple[Step, ...]] = (read, look_again, ask_second, settle, doubt_the_cut)
+"""What is done with a frame's places once they are found."""
 STEPS: Final[dict[Kind, tuple[Step, ...]]] = {
-    "frame": (find, read, look_again, ask_second, settle, doubt_the_cut),
+    "frame": (find, *READ_STEPS),
     "crop": (find_in_crop, read, look_again, ask_second, settle),
 }

@@ -9,12 +9,16 @@
 A plate joins the track whose text it resembles and near whose predicted place it lies: each goes on
 at constant velocity. Where texts are misread the place decides, where vehicles cross or overtake
 the text does. Work per frame grows with tracks × plates, both few.
+
+Not every plate needs reading in every frame. `claims` says which track a detected plate goes on by
+its place alone; `update` takes such a place, unread, in `passed`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,6 +34,8 @@ OVERLAP: Final = 0.3
 """Intersection over union with the predicted box from which a plate is the track's whatever it
 reads, unless both are `SURE` of different texts: then another vehicle stands there now."""
 SURE: Final = 0.8
+TRUSTED: Final = 0.5
+"""Seconds since a track was seen for which a place alone says that it is the same vehicle."""
 
 # How far a plate may be from where it was expected, in its own widths: at once, and more for each
 # second since it was last seen; before its velocity is known, it may have any.
@@ -59,15 +65,18 @@ class Glimpse:
 class Track:
     """One vehicle's plate over the frames that showed it.
 
-    `number` counts from 1 in order of appearance. `frames`: how many frames showed it;
-    `glimpses`: the best of these by score, at most `MOST_GLIMPSES`, in order of time.
+    `number` counts from 1 in order of appearance. `frames`: how many frames showed it, `reads`: in
+    how many it was read; `glimpses`: the best of these by score, at most `MOST_GLIMPSES`, in order
+    of time. `place`: where it was last.
     """
 
     number: int
     first_at: float
     last_at: float
     frames: int
+    reads: int
     glimpses: tuple[Glimpse, ...]
+    place: Place
 
     @property
     def agreed(self) -> Consensus:
@@ -99,17 +108,54 @@ class Tracker:
         self._now = -math.inf
         self._live: list[_Course] = []
 
-    def update(self, at: float, plates: Sequence[Plate]) -> list[Track]:
-        """Take one frame's plates in; the tracks that ended. ValueError if time runs backwards."""
+    def claims(self, at: float, places: Sequence[Place]) -> list[int | None]:
+        """For each place where a plate was detected, the number of the track it goes on whatever
+        it reads; None where its text has to decide: no track or several are expected there, or
+        several plates lie where a track is expected, or it is long since it was seen."""
+        expected = {
+            course.number: course.expected(at - course.at)
+            for course in self._live
+            if at - course.at <= TRUSTED
+        }
+        near = [
+            [number for number, ahead in expected.items() if _overlap(ahead, place) >= OVERLAP]
+            for place in places
+        ]
+        wanted = Counter(number for numbers in near for number in numbers)
+        return [
+            numbers[0] if len(numbers) == 1 and wanted[numbers[0]] == 1 else None
+            for numbers in near
+        ]
+
+    def still(self, at: float) -> None:
+        """The picture has not changed since the last update: what was seen there still is."""
+        self._advance(at)
+        for course in self._live:
+            if not course.missed:
+                course.wait(at)
+
+    def _advance(self, at: float) -> None:
         if not at >= self._now:
             raise ValueError("frames must come in order of time")
         self._now = at
+
+    def update(
+        self, at: float, plates: Sequence[Plate], passed: Mapping[int, Place] | None = None
+    ) -> list[Track]:
+        """Take one frame's plates in; the tracks that ended. `passed`: places where tracks, by
+        number, were seen without being read (`claims`). ValueError if time runs backwards."""
+        self._advance(at)
+        passed = passed or {}
         pairs = sorted(
             ((fit, place, index) for place, index, fit in self._fits(at, plates)),
             key=lambda pair: (-pair[0], pair[1], pair[2]),
         )
         taken: set[int] = set()
         grown: set[int] = set()
+        for place, course in enumerate(self._live):
+            if course.number in passed:
+                grown.add(place)
+                course.move(at, passed[course.number])
         for _, place, index in pairs:
             if place not in grown and index not in taken:
                 grown.add(place)
@@ -133,7 +179,7 @@ class Tracker:
                     yield place, index, fit
 
     def _over(self, course: _Course) -> bool:
-        return course.missed > self.max_missed and self._now - course.last.at > self.max_gap
+        return course.missed > self.max_missed and self._now - course.at > self.max_gap
 
     @property
     def live(self) -> list[Track]:
@@ -154,20 +200,24 @@ class _Course:
     first: Glimpse
     missed: int = 0
     frames: int = 1
+    reads: int = 1
     velocity: tuple[float, float] | None = None
+    at: float = field(init=False)
+    place: Place = field(init=False)
     glimpses: list[Glimpse] = field(init=False)
     last: Glimpse = field(init=False)
     best: Glimpse = field(init=False)
 
     def __post_init__(self) -> None:
+        self.at, self.place = self.first.at, self.first.plate.box
         self.glimpses = [self.first]
         self.last = self.best = self.first
 
     def fit(self, at: float, plate: Plate) -> float | None:
         """How well a plate continues the track, 0–3; None where it can't be its."""
-        passed = at - self.last.at
-        ahead = self._expected(passed)
-        size, other = _size(self.last.plate), _size(plate)
+        passed = at - self.at
+        ahead = self.expected(passed)
+        size, other = _size(self.place), _size(plate.box)
         if not 1 / _MOST_GROWTH <= other / size <= _MOST_GROWTH:
             return None
         speed = _REACH_PER_SECOND if self.velocity else _UNKNOWN_SPEED
@@ -183,22 +233,34 @@ class _Course:
                 return None
         return 2 * alike + 1 - away / reach
 
-    def _expected(self, passed: float) -> Place:
-        x1, y1, x2, y2 = self.last.plate.box
+    def expected(self, passed: float) -> Place:
+        x1, y1, x2, y2 = self.place
         dx, dy = self.velocity or (0.0, 0.0)
         return x1 + dx * passed, y1 + dy * passed, x2 + dx * passed, y2 + dy * passed
 
-    def join(self, glimpse: Glimpse) -> None:
-        passed = glimpse.at - self.last.at
+    def move(self, at: float, place: Place) -> None:
+        """Seen at this place."""
+        passed = at - self.at
         if passed > 0:
-            before, now = _centre(self.last.plate.box), _centre(glimpse.plate.box)
+            before, now = _centre(self.place), _centre(place)
             newest = ((now[0] - before[0]) / passed, (now[1] - before[1]) / passed)
             old = self.velocity or newest
             self.velocity = (
                 _NEWEST * newest[0] + (1 - _NEWEST) * old[0],
                 _NEWEST * newest[1] + (1 - _NEWEST) * old[1],
             )
+        self.at, self.place = at, place
         self.frames += 1
+
+    def wait(self, at: float) -> None:
+        """Seen where it was."""
+        self.move(at, self.place)
+        self.velocity = (0.0, 0.0)
+
+    def join(self, glimpse: Glimpse) -> None:
+        """Seen and read."""
+        self.move(glimpse.at, glimpse.plate.box)
+        self.reads += 1
         self.last = glimpse
         if glimpse.plate.score > self.best.plate.score:
             self.best = glimpse
@@ -207,7 +269,15 @@ class _Course:
             self.glimpses.remove(min(self.glimpses, key=lambda one: one.plate.score))
 
     def track(self) -> Track:
-        return Track(self.number, self.first.at, self.last.at, self.frames, tuple(self.glimpses))
+        return Track(
+            self.number,
+            self.first.at,
+            self.at,
+            self.frames,
+            self.reads,
+            tuple(self.glimpses),
+            self.place,
+        )
 
 
 def _centre(box: Place) -> tuple[float, float]:
@@ -218,9 +288,8 @@ def _width(box: Place) -> float:
     return box[2] - box[0]
 
 
-def _size(plate: Plate) -> float:
-    x1, y1, x2, y2 = plate.box
-    return math.sqrt(max(1.0, (x2 - x1) * (y2 - y1)))
+def _size(box: Place) -> float:
+    return math.sqrt(max(1.0, _area(box)))
 
 
 def _overlap(one: Place, other: Place) -> float:
