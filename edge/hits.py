@@ -114,7 +114,7 @@ class Hits:
             found = _parse(answer, etag, self._utc_now())
         except (KeyError, TypeError, ValueError):
             self._health.count("hotlist_refused")
-            self._health.trouble("watchlist", "The server's watchlist could not be understood.")
+            self._health.trouble("hotlist", "The server's watchlist could not be understood.")
             return False
         with self._lock:
             self._list = found
@@ -130,7 +130,7 @@ class Hits:
         with contextlib.suppress(OSError):
             self._file.unlink(missing_ok=True)
         self._health.note("hotlist_entries", 0)
-        self._health.trouble("watchlist", None)
+        self._health.trouble("hotlist", None)
 
     def check(self, text: str, captured_at: datetime) -> Hit | None:
         """Whether a read's text (canonical, as the reader gives it) stands on a list."""
@@ -168,7 +168,7 @@ class Hits:
             return held
         self.forget()
         self._health.trouble(
-            "watchlist",
+            "hotlist",
             "The watchlist has expired; hits are not noticed here until the server answers.",
         )
         return None
@@ -177,7 +177,7 @@ class Hits:
         held = self._valid()
         if held is not None:
             self._health.note("hotlist_entries", len(held))
-            self._health.trouble("watchlist", None)
+            self._health.trouble("hotlist", None)
 
     def _read_file(self) -> None:
         try:
@@ -186,7 +186,7 @@ class Hits:
         except FileNotFoundError:
             return
         except (OSError, SealError, KeyError, TypeError, ValueError):
-            self._health.trouble("watchlist", "The watchlist on the disk cannot be read.")
+            self._health.trouble("hotlist", "The watchlist on the disk cannot be read.")
 
     def _write_file(self, held: _List) -> None:
         clear = json.dumps(
@@ -209,7 +209,7 @@ class Hits:
         except OSError:
             with contextlib.suppress(OSError):
                 fresh.unlink(missing_ok=True)
-            self._health.trouble("watchlist", "The watchlist cannot be kept on the disk.")
+            self._health.trouble("hotlist", "The watchlist cannot be kept on the disk.")
 
 
 def _parse(raw: Any, etag: str | None, now: datetime) -> _List:
