@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from runner import commands, doctor, locking
+from runner import agent, commands, doctor, locking
 from runner.console import RunError, say
 
 # These take whatever follows as it stands, options included.
@@ -39,7 +40,9 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--json", action="store_true", help="print a summary object last")
     demo.add_argument("--real", action="store_true", help="play the real pictures of bench/")
     demo.add_argument("--images", metavar="DIR", help="play your own pictures")
-    demo.add_argument("--video", metavar="FILE", help="play your own video")
+    demo.add_argument(
+        "--video", metavar="FILE", help="play your own video through an edge agent of its own"
+    )
     port(demo)
 
     serve = subs.add_parser("serve", help="start the site and keep it running")
@@ -57,6 +60,10 @@ def parser() -> argparse.ArgumentParser:
     subs.add_parser("doctor", help="say what is wrong and how to mend it")
     subs.add_parser("services", help="only PostgreSQL and Valkey, for developers")
     subs.add_parser("env", help="print the running services' settings for a shell")
+    wheel = subs.add_parser("wheel", help="build the edge agent's wheel, for devices")
+    wheel.add_argument(
+        "--to", type=Path, default=Path("dist"), metavar="DIR", help="where to (dist)"
+    )
     lock = subs.add_parser("lock", help="pin requirements/*.in anew, with hashes")
     lock.add_argument("--upgrade", action="store_true", help="to the newest versions that fit")
     return top
@@ -72,7 +79,9 @@ def _dispatch(argv: Sequence[str]) -> int:
             for name in ("images", "video"):
                 value = getattr(options, name)
                 flags += [f"--{name}", value] if value else []
-            return commands.demo(once=options.once, port=options.port, flags=flags)
+            return commands.demo(
+                once=options.once, port=options.port, flags=flags, video=bool(options.video)
+            )
         case "serve":
             return commands.serve(bind=options.bind, port=options.port)
         case "setup":
@@ -83,6 +92,8 @@ def _dispatch(argv: Sequence[str]) -> int:
             return commands.services()
         case "env":
             return commands.env()
+        case "wheel":
+            return agent.main(options.to)
         case "doctor":
             return doctor.main()
         case _:

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Sequence
 from typing import NoReturn
 
-from runner import files, sidevenv, site, venv
+from runner import agent, files, sidevenv, site, venv
 from runner.console import RunError, say
 from runner.paths import ROOT, VENV_PYTHON, Var
 from runner.services import Busy, Services, borrow, running_env
@@ -34,9 +34,11 @@ def serve(*, bind: str, port: int | None) -> int:
     return 0
 
 
-def demo(*, once: bool, port: int | None, flags: Sequence[str]) -> int:
-    """The site, and the demo's traffic through it."""
+def demo(*, once: bool, port: int | None, flags: Sequence[str], video: bool = False) -> int:
+    """The site, and the demo's traffic through it; a video through an agent of its own."""
     venv.ensure()
+    if video:
+        flags = [*flags, "--agent", str(agent.ensure(Var.default()))]
     return site.run_site(
         Var.default(),
         port=port,

@@ -17,22 +17,25 @@ OPTIONS = (
 
 
 def main(*, upgrade: bool) -> int:
-    """Writes base.txt, test.txt and the peers' with uv, from an environment thrown away after.
+    """Writes every lock file with uv, from an environment thrown away after.
 
     Versions that are pinned and still fit stay, unless `upgrade`.
     """
     with tempfile.TemporaryDirectory(prefix="platewarden-lock-") as folder:
-        say("[1/4] fetching uv")
+        say("[1/5] fetching uv")
         _run([sys.executable, "-m", "venv", folder])
         python = str(Path(folder) / "bin" / "python")
         _run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "uv"])
         compile_ = [str(Path(folder) / "bin" / "uv"), "pip", "compile", *OPTIONS]
         compile_ += ["--upgrade"] if upgrade else []
-        say("[2/4] requirements/base.txt")
+        say("[2/5] requirements/base.txt")
         _run([*compile_, "-o", "base.txt", "base.in"])
-        say("[3/4] requirements/test.txt")
+        say("[3/5] requirements/test.txt")
         _run([*compile_, "-c", "base.txt", "-o", "test.txt", "test.in"])
-        say("[4/4] benchmarks/peers/requirements.txt")
+        say("[4/5] requirements/edge.txt and build.txt")
+        _run([*compile_, "-c", "base.txt", "-o", "edge.txt", "edge.in"])
+        _run([*compile_, "-o", "build.txt", "build.in"])
+        say("[5/5] benchmarks/peers/requirements.txt")
         pinned = str(ROOT / "requirements" / "base.txt")
         peers = ["-c", pinned, "-o", "requirements.txt", "requirements.in"]
         _run([*compile_, "--no-annotate", *peers], folder=ROOT / "benchmarks" / "peers")

@@ -47,7 +47,7 @@ def test_every_command_is_in_the_help() -> None:
     text = cli.parser().format_help()
     for name in (
         "demo", "serve", "setup", "test", "read", "bench", "train", "manage", "status",
-        "doctor", "services", "env", "lock",
+        "doctor", "services", "env", "wheel", "lock",
     ):  # fmt: skip
         assert f"    {name} " in text
 
@@ -75,7 +75,10 @@ def test_demo_hands_its_flags_to_the_player(monkeypatch: pytest.MonkeyPatch) -> 
         "once": True,
         "port": 81,
         "flags": ["--once", "--json", "--images", "my pictures"],
+        "video": False,
     }
+    cli.main(["demo", "--video", "lane.mp4"])
+    assert (given["flags"], given["video"]) == (["--video", "lane.mp4"], True)
 
 
 def test_a_failure_is_a_sentence_on_stderr(
