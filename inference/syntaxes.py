@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Final
 
@@ -42,6 +42,11 @@ it was trained on."""
 FREE_SHARE: Final = 0.02
 FREE_LENGTHS: Final = range(4, 9)
 _ODD_LENGTH_SHARE: Final = 0.0005
+FREE_CHANGES: Final = (0.4, 0.3, 0.15, 0.1, 0.05)
+"""Of these, the share by how often letters and digits take turns (the last: so often or oftener):
+a word, a word and a number, and so on. What is neither a syntax nor a block of each is misread."""
+_MOST_LIKELY: Final = 20.0
+"""The most a free text gains by its shape: many digits are rather another country's number."""
 # A province stands on Chinese plates only: in a text that fits none it is nearly always misread.
 _STRAY_PROVINCE: Final = 0.001
 
@@ -171,8 +176,9 @@ class Fit:
 
     `bonus`: natural log of (its probability under the grammar, free texts included) over (its
     probability were every character equally likely): above 0, more like a plate than chance.
-    `odds`: natural log of (the same probability) over (its probability as other writing in the
-    street, see `log_street`): above 0, more like a plate than like a word or a number.
+    `odds`: natural log of (its probability as a plate, any free text as likely as another) over
+    (its probability as other writing in the street, see `log_street`): above 0, more like a plate
+    than like a word or a number.
     `shares`: weight of each place whose syntax fits. `allowed`: per position what any fitting
     syntax allows; empty where none fits.
     """
@@ -327,16 +333,16 @@ class Grammar:
         """How a text of `ALPHABET` sits in this grammar."""
         match = self._match(self.fitting(text), len(text))
         shares = {code: weight * prior.of(code) for code, weight in match.weights.items()}
-        bonus = self.bonus(text, prior)
-        odds = bonus - len(text) * math.log(len(LATIN)) - log_street(text)
-        return Fit(bonus=bonus, odds=odds, shares=shares, allowed=match.allowed)
+        likely = math.log(sum(shares.values()) + _free(text))
+        odds = likely - len(text) * math.log(len(LATIN)) - log_street(text)
+        return Fit(bonus=self.bonus(text, prior), odds=odds, shares=shares, allowed=match.allowed)
 
     def bonus(self, text: str, prior: Prior = EVEN) -> float:
         """`Fit.bonus` alone, which a search asks of many texts."""
         match = self._match(self.fitting(text), len(text))
-        free = FREE_SHARE if len(text) in FREE_LENGTHS else _ODD_LENGTH_SHARE
+        free = _free(text) * _shape(text)
         if not match.weights:
-            return math.log(free * (1.0 if text.isascii() else _STRAY_PROVINCE))
+            return math.log(free)
         share = prior.other * match.total
         for code, factor in prior.factors.items():
             share += (factor - prior.other) * match.weights.get(code, 0.0)
@@ -365,6 +371,30 @@ class Grammar:
             self._matches.clear()
         match = self._matches[fitting] = _Match(weights, sum(weights.values()), allowed)
         return match
+
+
+def _free(text: str) -> float:
+    """Share of plates that are free texts of such a length."""
+    share = FREE_SHARE if len(text) in FREE_LENGTHS else _ODD_LENGTH_SHARE
+    return share if text.isascii() else share * _STRAY_PROVINCE
+
+
+def _shape(text: str) -> float:
+    """How many times likelier a free text is for where its letters and digits stand than were each
+    of its characters equally likely. Digits alone are as likely as chance: house numbers, dates."""
+    return _shape_of("".join("9" if char in DIGITS else "L" for char in text))
+
+
+@lru_cache(maxsize=4096)
+def _shape_of(kinds: str) -> float:
+    changes = sum(one != other for one, other in pairwise(kinds))
+    digits = kinds.count("9")
+    if digits == len(kinds):
+        return 1.0
+    ways = 2 * math.comb(len(kinds) - 1, changes) if changes else 1
+    chance = (len(LATIN) / len(LETTERS)) ** (len(kinds) - digits)
+    chance *= (len(LATIN) / len(DIGITS)) ** digits
+    return min(_MOST_LIKELY, FREE_CHANGES[min(changes, len(FREE_CHANGES) - 1)] / ways * chance)
 
 
 def best_region(
