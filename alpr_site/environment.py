@@ -33,6 +33,18 @@ def _tiles(value: str) -> str:
     return value
 
 
+def _pairs(value: str) -> dict[str, tuple[str, str]]:
+    """`name=site/camera`, separated by commas."""
+    found = {}
+    for word in _words(value):
+        name, _, ours = word.rpartition("=")
+        site, _, camera = ours.partition("/")
+        if not (name and site and camera) or name in found:
+            raise ValueError("expected name=site/camera, each name once")
+        found[name] = (site, camera)
+    return found
+
+
 @dataclass(frozen=True)
 class Setting:
     """One environment variable: how it is read, its default, what it is for."""
@@ -75,6 +87,12 @@ SETTINGS = (
     ),
     Setting(
         "PLATEWARDEN_TILES", "auto", _tiles, "Search large pictures in tiles too: auto or never."
+    ),
+    Setting(
+        "PLATEWARDEN_MQTT_URL", "", str, "Broker of the bridge: mqtts://user@host:8883?passfile=…"
+    ),
+    Setting(
+        "PLATEWARDEN_FRIGATE_CAMERAS", "", _pairs, "Frigate's cameras as ours: name=site/camera, …"
     ),
     Setting("EMAIL_URL", "console://", str, "Mail: smtp://user:password@host:port or console://."),
     Setting("EMAIL_FROM", "platewarden@localhost", str, "Sender of mail."),
@@ -152,6 +170,50 @@ def email() -> dict[str, Any]:
             "EMAIL_USE_TLS": url.scheme == "smtp" and url.username is not None,
         }
     raise SettingError("EMAIL_URL: only smtp://, smtps:// and console:// are supported")
+
+
+def mqtt() -> dict[str, Any] | None:
+    """The fields of `gateway.bridge.Broker` from PLATEWARDEN_MQTT_URL; None where it isn't set.
+
+    In the query: `version` (3, the default, is MQTT 3.1.1; or 5), `client_id`, `passfile` with the
+    password, `ca` with the certificates to trust instead of the system's.
+    """
+    name = "PLATEWARDEN_MQTT_URL"
+    text = read(name)
+    if not text:
+        return None
+    url = urlsplit(text)
+    query = {key: values[-1] for key, values in parse_qs(url.query).items()}
+    version, passfile = query.pop("version", "3"), query.pop("passfile", None)
+    if url.scheme not in ("mqtt", "mqtts") or not url.hostname:
+        raise SettingError(f"{name}: expected mqtt://host:port or mqtts://host:port")
+    if version not in ("3", "5"):
+        raise SettingError(f"{name}: version is 3 (MQTT 3.1.1) or 5")
+    if set(query) - {"client_id", "ca"}:
+        raise SettingError(f"{name}: the query may hold version, client_id, passfile and ca")
+    tls = url.scheme == "mqtts"
+    try:
+        port = url.port or (8883 if tls else 1883)
+    except ValueError as error:
+        raise SettingError(f"{name}: {error}") from error
+    password = None if url.password is None else unquote(url.password)
+    return {
+        "host": url.hostname,
+        "port": port,
+        "tls": tls,
+        "username": None if url.username is None else unquote(url.username),
+        "password": _secret(name, passfile) if passfile else password,
+        "version": int(version),
+        **query,
+    }
+
+
+def _secret(name: str, path: str) -> str:
+    """The first line of a file with a secret."""
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()[0].strip()
+    except (OSError, UnicodeDecodeError, IndexError) as error:
+        raise SettingError(f"{name}: its file cannot be read: {type(error).__name__}") from error
 
 
 def secret_key() -> str:

@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "enforcement.visits",
     "enforcement.cases",
     "enforcement.retention",
+    "gateway",
     "dashboard",
     "demo",
 ]
@@ -143,6 +144,9 @@ DEVICE_BURST = env.read("PLATEWARDEN_DEVICE_BURST")
 CAPTURE_MAX_AGE = timedelta(days=env.read("PLATEWARDEN_MAX_AGE_DAYS"))
 CAPTURE_MAX_AHEAD = timedelta(minutes=env.read("PLATEWARDEN_MAX_AHEAD_MINUTES"))
 RECOGNISE_LEASE = timedelta(seconds=env.read("PLATEWARDEN_LEASE_SECONDS"))
+
+MQTT_BROKER = env.mqtt()
+FRIGATE_CAMERAS = env.read("PLATEWARDEN_FRIGATE_CAMERAS")
 
 # --- queue -------------------------------------------------------------------------------------
 CELERY_BROKER_URL = REDIS_URL

@@ -58,4 +58,10 @@ def table(var: Var, *, bind: str, port: int) -> list[Process]:
         worker("flow", 1),
         # Forgetting comes in bursts that nobody waits for.
         worker("house", 1, nice=10),
+        # Only where there is a broker to listen to.
+        *(
+            [Process("bridge", (python, "manage.py", "mqtt_bridge"))]
+            if os.environ.get("PLATEWARDEN_MQTT_URL")
+            else []
+        ),
     ]  # fmt: skip
