@@ -1,21 +1,28 @@
-"""The file the spool lies in: its tables, how an item becomes a row's body, opening it."""
+"""The file the spool lies in: its tables, how an item becomes a row's body, how it is written to,
+what is evicted, and what happens when the disk is full or the file damaged."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import struct
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, get_args
 
 from edge.health import Health
-from edge.items import Item
+from edge.items import Item, Kind
 
 _HEAD: Final = struct.Struct(">III")
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_RESERVE_BYTES: Final = 2 << 20
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS item (
@@ -40,6 +47,22 @@ CREATE TABLE IF NOT EXISTS larger (
     bytes INTEGER NOT NULL
 );
 """
+_COLUMNS: Final = {
+    "item": "event_id, kind, captured_at, body, bytes, refusal, refused_field",
+    "larger": "event_id, capture_id, captured_at, body, bytes",
+}
+_EVICTION: Final = (
+    # what, table, which of its rows
+    ("larger_sent", "larger", "capture_id IS NOT NULL"),
+    ("larger", "larger", "capture_id IS NULL"),
+    ("refused", "item", "refusal IS NOT NULL"),
+    ("frame", "item", "refusal IS NULL AND kind = 'frame'"),
+    ("crop", "item", "refusal IS NULL AND kind = 'crop'"),
+    ("read", "item", "refusal IS NULL AND kind = 'read'"),
+)
+RANK: Final = {what: rank for rank, (what, _, _) in enumerate(_EVICTION)}
+"""What may be evicted for what: everything of at most its own rank."""
+assert set(get_args(Kind)) <= set(RANK)
 
 
 class Moments(Protocol):
@@ -88,23 +111,9 @@ def is_full(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
 
 
-def opened(path: Path, clock: Moments, health: Health) -> sqlite3.Connection:
-    """The spool's file, begun anew where it is too damaged to be one. sqlite3.Error, OSError."""
-    try:
-        return _connected(path)
-    except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", None) not in _DAMAGED:
-            raise
-    stamp = clock.utc(clock.now()).strftime("%Y%m%dT%H%M%S")
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(path.with_name(f"damaged-{stamp}-{part.name}"))
-    health.count("spool_damaged")
-    health.trouble(
-        "spool_file", "The spool's file was damaged; it was moved aside, a new one begun."
-    )
-    return _connected(path)
+def is_damaged(error: sqlite3.Error) -> bool:
+    """Whether it says that the file is damaged or none of ours."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
 
 
 def _connected(path: Path) -> sqlite3.Connection:
@@ -118,3 +127,149 @@ def _connected(path: Path) -> sqlite3.Connection:
         made.close()
         raise
     return made
+
+
+class SpoolFile:
+    """The database in `folder`, with a tally of its bytes. Not for two threads at once.
+
+    One too damaged to open is moved aside, a new one begun with what could still be read of it,
+    and `spool_damaged` counted: the agent must go on. sqlite3.Error, OSError.
+    """
+
+    def __init__(self, folder: Path, health: Health) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._path, self._reserve = folder / "spool.db", folder / "spool.reserve"
+        self._health = health
+        self._evicted: Counter[str] = Counter()
+        try:
+            self.db = _connected(self._path)
+            self.bytes = self._counted()
+        except sqlite3.DatabaseError as error:
+            if not is_damaged(error):
+                raise
+            self.begin_anew()
+        self.take_stock()
+
+    def begin_anew(self) -> None:
+        """Move a damaged file aside and go on with what can still be read of it."""
+        if hasattr(self, "db"):
+            self.db.close()
+        aside = self._path.with_name(f"damaged-{time.time_ns()}.db")
+        for suffix in ("", "-wal", "-shm"):
+            part = self._path.with_name(self._path.name + suffix)
+            if part.exists():
+                part.rename(aside.with_name(aside.name + suffix))
+        self.db = _connected(self._path)
+        self._health.count("spool_damaged")
+        self._health.count("spool_rescued", self._rescue(aside))
+        self._health.trouble(
+            "spool_file", "The spool's file was damaged: moved aside, what was readable kept."
+        )
+        self.take_stock()
+
+    def _rescue(self, aside: Path) -> int:
+        """Copy the rows that can still be read, from the front and then from the back; how many."""
+        count = 0
+        for table, columns in _COLUMNS.items():
+            marks = ", ".join("?" * len(columns.split(",")))
+            insert = f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608
+            for order in ("", " DESC"):
+                rows: list[tuple[Any, ...]] = []
+                with suppress(sqlite3.Error), closing(_connected(aside)) as old:
+                    asked = f"SELECT {columns} FROM {table} ORDER BY number{order}"  # noqa: S608
+                    for row in old.execute(asked):
+                        rows.append(row)
+                if order:
+                    rows.reverse()
+                with self.writing(synced=True):
+                    count += max(0, self.db.executemany(insert, rows).rowcount)
+        return count
+
+    def take_stock(self) -> None:
+        """Count the bytes again; have the reserve again where the disk has room."""
+        self.bytes = self._counted()
+        self._set_reserve()
+
+    def _counted(self) -> int:
+        (size,) = self.db.execute(
+            "SELECT (SELECT coalesce(sum(bytes), 0) FROM item)"
+            " + (SELECT coalesce(sum(bytes), 0) FROM larger)"
+        ).fetchone()
+        return int(size)
+
+    @contextmanager
+    def writing(self, *, synced: bool) -> Iterator[None]:
+        """One transaction; with `synced` it is on the disk afterwards. What is counted in memory
+        goes back with it."""
+        before = self.bytes
+        self._evicted.clear()
+        self.db.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}")
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.db.execute("COMMIT")
+        except BaseException:
+            self.bytes = before
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+            raise
+        for what, count in self._evicted.items():
+            self._health.count(f"spool_evicted_{what}", count)
+
+    def forget(self, table: str, where: str, value: str | int) -> int:
+        """Delete rows inside a transaction; how many."""
+        gone = self.db.execute(
+            f"DELETE FROM {table} WHERE {where} RETURNING bytes",  # noqa: S608 - our own words
+            (value,),
+        ).fetchall()
+        self.bytes -= sum(size for (size,) in gone)
+        return len(gone)
+
+    def fit(self, size: int, max_bytes: int, rank: int) -> bool:
+        """Make room for `size` within `max_bytes`, inside a transaction; see `free`."""
+        return self.free(self.bytes + size - max_bytes, rank)
+
+    def free(self, needed: int, rank: int) -> bool:
+        """Evict `needed` bytes of what is worth no more than `rank`; False, and nothing evicted,
+        where there is not so much of it."""
+        victims: list[tuple[str, str, int]] = []
+        for what, table, which in _EVICTION[: rank + 1]:
+            if needed <= 0:
+                break
+            rows = self.db.execute(
+                f"SELECT number, bytes FROM {table} WHERE {which} ORDER BY number"  # noqa: S608
+            )
+            for number, size in rows:
+                victims.append((what, table, number))
+                needed -= size
+                if needed <= 0:
+                    break
+            rows.close()
+        if needed > 0:
+            return False
+        for what, table, number in victims:
+            self.forget(table, "number = ?", number)
+            self._evicted[what] += 1
+        return True
+
+    def give_reserve(self) -> None:
+        """The disk is full: give up the reserve, so that deleting can be written down."""
+        self._reserve.unlink(missing_ok=True)
+        self.db.execute("PRAGMA wal_checkpoint(RESTART)")
+
+    def make_room(self, size: int, rank: int) -> None:
+        """The disk is full: free pages inside the file, for a body of `size` bytes and some."""
+        self.give_reserve()
+        with self.writing(synced=True):
+            self.free(2 * size + _RESERVE_BYTES // 4, rank) or self.free(size, rank)
+        self.db.execute("PRAGMA wal_checkpoint(RESTART)")
+
+    def _set_reserve(self) -> None:
+        """Bytes on the disk that are ours to give up when it is full: evicting needs some too."""
+        if self._reserve.exists():
+            return
+        try:
+            if shutil.disk_usage(self._reserve.parent).free > 8 * _RESERVE_BYTES:
+                self._reserve.write_bytes(bytes(_RESERVE_BYTES))
+        except OSError:
+            self._reserve.unlink(missing_ok=True)
