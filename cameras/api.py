@@ -13,15 +13,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from cameras import schema, values
+from cameras import schema
 from cameras.authentication import (
     DeviceKeyAuthentication,
     IsActiveDevice,
     IsDeviceOrPerson,
     device_of,
 )
-from cameras.bodies import CaptureForm, CaptureJSON, JSONBody, Submission
-from cameras.intake import Sent, optional_moment, sent
+from cameras.bodies import CaptureForm, CaptureJSON, Submission
+from cameras.intake import Sent, sent
 from cameras.limits import owe, take
 from cameras.models import Camera, Capture, DeviceKey
 from cameras.selectors import capture_or_404
@@ -29,12 +29,9 @@ from cameras.services import (
     capture_receive,
     capture_store,
     captures_arrived,
-    heartbeat_receive,
     intake_limits,
 )
 from core.errors import BadInput, ProductError
-
-_MOST_WAITING = 2**31 - 1
 
 
 class DeviceView(APIView):
@@ -136,34 +133,6 @@ class CaptureView(DeviceView):
                 "judged_at": capture.judged_at,
             }
         )
-
-
-class HeartbeatsView(DeviceView):
-    """POST: how a device is."""
-
-    parser_classes = [JSONBody]
-
-    @schema.heartbeats_post
-    def post(self, request: Request) -> Response:
-        """200 with the server's time."""
-        key = cast(DeviceKey, request.auth)
-        take(f"heartbeat:{key.pk}")
-        raw = request.data
-        if not isinstance(raw, dict):
-            raise BadInput("not_an_object", "Send a JSON object.")
-        values.known_only(raw, frozenset({"queue_depth", "through", "sent_at", "detail"}))
-        depth, detail = raw.get("queue_depth"), raw.get("detail")
-        heartbeat = heartbeat_receive(
-            camera=key.camera,
-            queue_depth=None
-            if depth is None
-            else values.integer(depth, "queue_depth", low=0, high=_MOST_WAITING),
-            through=optional_moment(raw, "through"),
-            sent_at=optional_moment(raw, "sent_at"),
-            detail={} if detail is None else values.facts(detail, "detail", allowed=values.DETAIL),
-            now=timezone.now(),
-        )
-        return Response({"received_at": heartbeat.received_at, "settings": {}})
 
 
 class SchemaView(SpectacularAPIView):

@@ -2,14 +2,8 @@
 
 from django.urls import re_path
 
-from cameras.api import (
-    CapturesView,
-    CaptureView,
-    DocsView,
-    HeartbeatsView,
-    IndexView,
-    SchemaView,
-)
+from cameras.api import CapturesView, CaptureView, DocsView, IndexView, SchemaView
+from cameras.api_devices import CapturePictureView, EnrolView, HeartbeatsView
 
 urlpatterns = [
     re_path(r"^$", IndexView.as_view(), name="api-index"),
@@ -17,5 +11,11 @@ urlpatterns = [
     re_path(r"^docs/?$", DocsView.as_view(), name="api-docs"),
     re_path(r"^captures/?$", CapturesView.as_view(), name="captures"),
     re_path(r"^captures/(?P<capture_id>[^/]+)/?$", CaptureView.as_view(), name="capture"),
+    re_path(
+        r"^captures/(?P<capture_id>[^/]+)/picture/?$",
+        CapturePictureView.as_view(),
+        name="capture-picture",
+    ),
+    re_path(r"^enrol/?$", EnrolView.as_view(), name="enrol"),
     re_path(r"^heartbeats/?$", HeartbeatsView.as_view(), name="heartbeats"),
 ]

@@ -111,6 +111,22 @@ class JSONBody(BaseParser):
             raise BadInput("json_malformed", "The body is not JSON in UTF-8.") from None
 
 
+class PictureBody(BaseParser):
+    """A picture as it is: `image/jpeg`, `image/png`, `image/webp`. Its bytes, unchecked."""
+
+    media_type = "image/*"
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """The bytes."""
+        _refuse_large(parser_context)
+        return bytes(stream.read())
+
+
 class CaptureJSON(JSONBody):
     """Captures as JSON, pictures in base64."""
 

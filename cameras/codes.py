@@ -88,9 +88,38 @@ HEARTBEAT_CODES: Mapping[int, tuple[str, ...]] = {
         "sent_at_invalid",
         "sent_at_naive",
         "detail_invalid",
+        "settings_version_invalid",
+        "settings_version_out_of_range",
+        "settings_refused_invalid",
+        "version_invalid",
+        "version_out_of_range",
+        "thumbnail_empty",
+        "thumbnail_invalid",
     ),
     401: CAPTURE_CODES[401],
     403: CAPTURE_CODES[403],
+    408: CAPTURE_CODES[408],
+    413: ("body_too_large", "picture_too_large"),
+    415: ("picture_unsupported", "unsupported_media_type", "encoding_unsupported"),
+    429: CAPTURE_CODES[429],
+}
+
+PICTURE_CODES: Mapping[int, tuple[str, ...]] = {
+    400: ("picture_empty",),
+    401: CAPTURE_CODES[401],
+    403: CAPTURE_CODES[403],
+    404: ("not_found",),
+    408: CAPTURE_CODES[408],
+    409: ("picture_present", "picture_not_wanted"),
+    413: ("body_too_large", "picture_too_large"),
+    415: HEARTBEAT_CODES[415],
+    429: CAPTURE_CODES[429],
+}
+
+ENROL_CODES: Mapping[int, tuple[str, ...]] = {
+    400: ("json_malformed", "not_an_object", "unknown_field", "duplicate_field", "token_missing"),
+    401: ("token_unknown",),
+    403: ("token_used", "token_revoked", "token_expired", "camera_inactive"),
     408: CAPTURE_CODES[408],
     413: ("body_too_large",),
     415: ("unsupported_media_type", "encoding_unsupported"),

@@ -92,7 +92,7 @@ def sent(raw: Any, *, camera: str, now: datetime, limits: Limits) -> Sent:
         if exposure is None
         else values.facts(exposure, "exposure", allowed=values.EXPOSURE),
         read=_read(raw.get("read"), kind),
-        picture=_picture(raw.get("picture"), "picture", limits, required=kind != "read"),
+        picture=picture(raw.get("picture"), "picture", limits, required=kind != "read"),
         crop=_crop(raw.get("crop"), kind, limits),
     )
 
@@ -166,10 +166,15 @@ def _crop(value: Any, kind: str, limits: Limits) -> bytes | None:
         raise BadInput(
             "crop_unexpected", "A capture of kind crop has its crop in picture.", field="crop"
         )
-    return _picture(value, "crop", limits, required=False)
+    return picture(value, "crop", limits, required=False)
 
 
-def _picture(value: Any, name: str, limits: Limits, *, required: bool) -> bytes | None:
+def picture(value: Any, name: str, limits: Limits, *, required: bool) -> bytes | None:
+    """The bytes of a picture sent as file or base64 text, checked by its header; None where there
+    is none and none is `required`.
+
+    BadInput `<name>_missing`, `<name>_invalid`, and the refusals of `pictures.check`.
+    """
     if value is None:
         if required:
             raise BadInput(f"{name}_missing", f"{name} is missing.", field=name)

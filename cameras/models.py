@@ -141,6 +141,7 @@ class Camera(models.Model):
     )
     queue_depth = models.PositiveIntegerField(null=True, editable=False)
     clock_skew_seconds = models.FloatField(null=True, editable=False)
+    detail = models.JSONField(default=dict, editable=False)  # of the newest heartbeat
 
     class Meta:
         constraints = [
@@ -184,6 +185,69 @@ class DeviceKey(MachineKey):
 
     def __str__(self) -> str:
         return f"{self.camera} · {self.prefix}…"
+
+
+class SetupToken(MachineKey):
+    """A one-time token by which a device is given a key of this camera (`cameras.enrolment`)."""
+
+    camera = models.ForeignKey(Camera, on_delete=models.CASCADE, related_name="setup_tokens")
+    used_at = models.DateTimeField(null=True, editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.camera} · {self.prefix}…"
+
+
+class DeviceSettings(models.Model):
+    """What the device of a camera is to do, by `device_settings.SETTINGS`, and whether it does.
+
+    `version` rises with each change. `refused_field` names the setting a device could not take; it
+    is one of ours or empty.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "not yet in force"
+        APPLIED = "applied", "in force"
+        REFUSED = "refused", "refused by the device"
+
+    camera = models.OneToOneField(
+        Camera, on_delete=models.CASCADE, primary_key=True, related_name="device_settings"
+    )
+    version = models.PositiveIntegerField(default=1)
+    values = models.JSONField(default=dict)
+    changed_at = models.DateTimeField()
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    applied_version = models.PositiveIntegerField(null=True)
+    refused_version = models.PositiveIntegerField(null=True)
+    refused_field = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        verbose_name_plural = "device settings"
+
+    def __str__(self) -> str:
+        return f"{self.camera_id} settings {self.version}"
+
+    @property
+    def state(self) -> "DeviceSettings.State":
+        """Whether the device has this version in force, as it last said."""
+        if self.refused_version == self.version:
+            return self.State.REFUSED
+        return self.State.APPLIED if self.applied_version == self.version else self.State.WAITING
+
+
+class Thumbnail(SealedRow):
+    """What a camera sees, small: the newest one it sent with a heartbeat. It may show plates."""
+
+    camera = models.OneToOneField(
+        Camera, on_delete=models.CASCADE, primary_key=True, related_name="thumbnail"
+    )
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
+    picture = models.CharField(max_length=120)  # name in the sealed store
+    received_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"thumbnail {self.camera_id}"
 
 
 class Heartbeat(models.Model):
@@ -241,6 +305,7 @@ class Capture(SealedRow):
     picture_sha256 = models.BinaryField(max_length=32, null=True)  # of the original bytes
     picture_bytes = models.PositiveIntegerField(default=0)
     read = SealedTextField(null=True)  # JSON of a finished read as sent
+    wanted_at = models.DateTimeField(null=True)  # somebody asked for the larger picture
     outcome = models.JSONField(default=dict)
     recognised_at = models.DateTimeField(null=True)
     judged_at = models.DateTimeField(null=True)  # the first verdict
@@ -262,6 +327,11 @@ class Capture(SealedRow):
             ),
             models.Index(fields=["site", "-received_at"], name="capture_by_site"),
             models.Index(fields=["camera", "-received_at"], name="capture_by_camera"),
+            models.Index(
+                fields=["camera"],
+                name="capture_wanted",
+                condition=models.Q(wanted_at__isnull=False, picture=""),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -18,7 +18,7 @@ from rest_framework import serializers
 
 from cameras import values
 from cameras.bodies import MOST_ITEMS
-from cameras.codes import CAPTURE_CODES, HEARTBEAT_CODES
+from cameras.codes import CAPTURE_CODES
 from cameras.models import Capture
 
 Schema = dict[str, Any]
@@ -111,15 +111,8 @@ class CaptureSerializer(serializers.Serializer[Any]):
     judged_at = serializers.DateTimeField(allow_null=True)
 
 
-class HeartbeatAnswerSerializer(serializers.Serializer[Any]):
-    """The server's time, to set a clock by, and settings for the device (none yet)."""
-
-    received_at = serializers.DateTimeField()
-    settings = serializers.DictField()
-
-
 # --- requests -------------------------------------------------------------------------------------
-_MOMENT: Schema = {
+MOMENT: Schema = {
     "type": "string",
     "format": "date-time",
     "example": "2026-03-01T09:00:00.25+01:00",
@@ -128,7 +121,8 @@ _UNIT: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 _NAMES = sorted(values.WORDS)
 
 
-def _facts(allowed: frozenset[str]) -> Schema:
+def facts_schema(allowed: frozenset[str]) -> Schema:
+    """An object of plate-free facts."""
     fact: Schema = {
         "oneOf": [{"type": "number"}, {"type": "boolean"}, {"type": "string", "enum": _NAMES}]
     }
@@ -187,7 +181,7 @@ def _item(picture: Schema) -> Schema:
             "kind": {"type": "string", "enum": Capture.Kind.values, "default": "frame"},
             "picture": {**picture, "description": "The frame or crop: JPEG, PNG or WebP."},
             "crop": {**picture, "description": "The plate, beside a frame or a read."},
-            "captured_at": {**_MOMENT, "description": "When it was seen, with offset."},
+            "captured_at": {**MOMENT, "description": "When it was seen, with offset."},
             "event_id": {
                 "type": "string",
                 "minLength": 1,
@@ -196,12 +190,12 @@ def _item(picture: Schema) -> Schema:
                 "stored once. Without event_id and sequence the content identifies it.",
             },
             "sequence": {"type": "integer", "minimum": 0, "description": "Instead of event_id."},
-            "sent_at": {**_MOMENT, "description": "The device's clock when sending."},
-            "through": {**_MOMENT, "description": "Everything seen until then has been delivered."},
+            "sent_at": {**MOMENT, "description": "The device's clock when sending."},
+            "through": {**MOMENT, "description": "Everything seen until then has been delivered."},
             "latitude": {"type": "number", "minimum": -90, "maximum": 90},
             "longitude": {"type": "number", "minimum": -180, "maximum": 180},
             "heading": {"type": "number", "minimum": 0, "maximum": 360},
-            "exposure": _facts(values.EXPOSURE),
+            "exposure": facts_schema(values.EXPOSURE),
             "read": {**_READ, "description": "For kind read."},
             "camera": {"type": "string", "description": "Slug; must be the key's own camera."},
         },
@@ -236,18 +230,6 @@ _FORM_BATCH: Schema = {
 _CAPTURES: Mapping[str, Schema] = {
     "application/json": {"oneOf": [_IN_BASE64, _batch(_IN_BASE64)]},
     "multipart/form-data": {"oneOf": [_AS_FILE, _FORM_BATCH]},
-}
-_HEARTBEAT: Mapping[str, Schema] = {
-    "application/json": {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {
-            "queue_depth": {"type": "integer", "minimum": 0, "description": "Captures waiting."},
-            "through": {**_MOMENT, "description": "Everything seen until then has been delivered."},
-            "sent_at": {**_MOMENT, "description": "The device's clock when sending."},
-            "detail": _facts(values.DETAIL),
-        },
-    }
 }
 
 
@@ -349,10 +331,4 @@ capture_get = extend_schema(
             }
         ),
     },
-)
-heartbeats_post = extend_schema(
-    operation_id="heartbeats_create",
-    summary="Say that the device lives, and how",
-    request=dict(_HEARTBEAT),
-    responses={200: HeartbeatAnswerSerializer, **refusals(HEARTBEAT_CODES)},
 )

@@ -37,10 +37,7 @@ def capture_or_404(
 
     NotFound for anything else, also for an id that is none.
     """
-    try:
-        wanted = uuid.UUID(capture_id)
-    except ValueError:
-        raise nothing_here() from None
+    wanted = as_capture_id(capture_id)
     seen = (
         Capture.objects.filter(camera=camera)
         if camera is not None
@@ -50,6 +47,14 @@ def capture_or_404(
     if capture is None:
         raise nothing_here()
     return capture
+
+
+def as_capture_id(text: str) -> uuid.UUID:
+    """The id in an address; NotFound for what is none."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise nothing_here() from None
 
 
 def nothing_here() -> NotFound:

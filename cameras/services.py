@@ -209,7 +209,11 @@ def heartbeat_receive(
     if through is None and queue_depth == 0:
         through = sent_at
     ahead = _ahead(camera, sent_at, through, now=now)
-    said: dict[str, Any] = {"queue_depth": queue_depth, "clock_skew_seconds": skew}
+    said: dict[str, Any] = {
+        "queue_depth": queue_depth,
+        "clock_skew_seconds": skew,
+        "detail": dict(detail) or None,
+    }
     said = {name: value for name, value in said.items() if value is not None}
     if said:
         Camera.objects.filter(pk=camera.pk).update(**said)

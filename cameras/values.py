@@ -26,7 +26,11 @@ def words(text: str) -> frozenset[str]:
 
 WORDS = words(
     "auto manual day night dawn on off low normal high fixed infrared colour grey ok "
-    "warning failed unknown"
+    "warning failed unknown "
+    "read crop frame "  # modes of the agent, and why it chose one
+    "set starting cpu bandwidth plates room "
+    "fp32 int8 cuda tensorrt openvino coreml "
+    "rest mqtt"
 )
 """The only words facts about a device may hold: free text in the clear could be a plate."""
 
@@ -34,12 +38,23 @@ EXPOSURE = words(
     "shutter_us gain_db iso f_number focal_mm ev lux brightness gamma white_balance_k "
     "infrared flash mode day_night"
 )
-DETAIL = words(
-    "fps dropped uptime_s temperature_c cpu_percent memory_percent disk_percent "
-    "disk_free_mb spool_bytes battery_percent voltage_v signal_dbm infrared version "
-    "firmware model_version state"
+TROUBLES = words(
+    "source spool sender clock place models pipeline settings hotlist csv page heartbeat disk"
 )
-_VERSIONS = frozenset({"version", "firmware", "model_version"})
+"""Parts of a device that may be in trouble; it says so by `trouble_<part>`: true."""
+_VERSIONS = words("version firmware model_version detector_version reader_version python system")
+DETAIL = (
+    words(
+        "fps source_fps dropped glimpses uptime_s temperature_c cpu_percent memory_percent "
+        "memory_mb disk_percent disk_free_mb battery_percent voltage_v signal_dbm infrared state "
+        "spool_items spool_bytes spool_oldest_s spool_evicted spool_refused "
+        "items_sent bytes_sent bytes_per_second frames_captured frames_frozen source_reconnects "
+        "clock_offset_s round_trip_ms mode mode_because ms_per_frame plate_px hits "
+        "precision provider transport"
+    )
+    | _VERSIONS
+    | {f"trouble_{part}" for part in TROUBLES}
+)
 _LARGEST_FACT = 1e12
 
 CATEGORIES = words(

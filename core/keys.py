@@ -1,4 +1,5 @@
-"""Credentials of machines: `pwd_…` for a device, `pwp_…` for a provider of rights.
+"""Credentials of machines: `pwd_…` for a device, `pwp_…` for a provider of rights, `pws_…` to set a
+device up once.
 
 A key reads `<kind>_<prefix>_<secret>`: the prefix (8 hex digits) finds its row and may be shown,
 the secret (43 characters, 256 random bits) is shown once. Only the SHA-256 of the whole is stored:
@@ -9,13 +10,13 @@ import hashlib
 import hmac
 import re
 import secrets
-from typing import Literal
+from typing import Literal, cast
 
 from core.errors import NotAuthenticated
 
-KeyKind = Literal["pwd", "pwp"]
+KeyKind = Literal["pwd", "pwp", "pws"]
 
-_SHAPE = re.compile(r"(?a:(pwd|pwp)_([0-9a-f]{8})_([A-Za-z0-9_-]{43}))")
+_SHAPE = re.compile(r"(?a:(pw[dps])_([0-9a-f]{8})_([A-Za-z0-9_-]{43}))")
 
 
 def _digest(text: str) -> bytes:
@@ -40,7 +41,7 @@ def split_key(text: str) -> tuple[KeyKind, str, bytes]:
     match = _SHAPE.fullmatch(text)
     if match is None:
         raise key_unknown()
-    return ("pwd" if match[1] == "pwd" else "pwp"), match[2], _digest(text)
+    return cast(KeyKind, match[1]), match[2], _digest(text)
 
 
 def key_unknown() -> NotAuthenticated:

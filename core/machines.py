@@ -28,10 +28,10 @@ def machine_key_create(
     return keys.create(prefix=prefix, digest=digest, expires_at=expires_at, **fields), shown
 
 
-def machine_key_use(keys: "QuerySet[K]", *, kind: KeyKind, text: str, now: datetime) -> K:
-    """The live key among `keys` that `text` is; notes its use at most once a minute.
+def machine_key_find(keys: "QuerySet[K]", *, kind: KeyKind, text: str) -> K:
+    """The key among `keys` that `text` is, dead or alive.
 
-    NotAuthenticated `key_missing`, `key_unknown`; NotAllowed `key_revoked`, `key_expired`.
+    NotAuthenticated `key_missing`, `key_unknown`.
     """
     said, prefix, digest = split_key(text)
     key = keys.filter(prefix=prefix).first() if said == kind else None
@@ -39,6 +39,15 @@ def machine_key_use(keys: "QuerySet[K]", *, kind: KeyKind, text: str, now: datet
     right = same_digest(key.digest if key is not None else _NO_DIGEST, digest)
     if key is None or not right:
         raise key_unknown()
+    return key
+
+
+def machine_key_use(keys: "QuerySet[K]", *, kind: KeyKind, text: str, now: datetime) -> K:
+    """The live key among `keys` that `text` is; notes its use at most once a minute.
+
+    NotAuthenticated `key_missing`, `key_unknown`; NotAllowed `key_revoked`, `key_expired`.
+    """
+    key = machine_key_find(keys, kind=kind, text=text)
     if key.revoked_at is not None:
         raise NotAllowed("key_revoked", "This key was revoked.")
     if key.expires_at is not None and key.expires_at <= now:

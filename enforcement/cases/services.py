@@ -18,6 +18,7 @@ from audit import freetext
 from audit.access import Access, stage_batch
 from audit.services import record
 from cameras.access import person_actor
+from cameras.wanted import pictures_withdraw
 from core.errors import Conflict, NotFound
 from core.live import announce
 from core.models import User
@@ -192,7 +193,13 @@ def _turned(case: Case, current: VerdictVersion | None, now: datetime) -> None:
         case.closed_at = now
         case.decision_reason = reason
         case.save(update_fields=["state", "closed_at", "decision_reason"])
+        _withdraw(case)
     _note(case, before, JUDGE, reason, "", now)
+
+
+def _withdraw(case: Case) -> None:
+    """What was decided needs no further picture, and gets none."""
+    pictures_withdraw(list(case.evidence.values_list("capture_id", flat=True)))
 
 
 def _note(case: Case, before: str, actor: str, reason: str, note: str, now: datetime) -> None:
@@ -277,6 +284,7 @@ def _decide(
         case.decision_reason, case.decision_note = reason, note
         if state in CLOSED_STATES:
             case.closed_at = now
+            _withdraw(case)
         case.save()
         actor = person_actor(user)
         _note(case, before, actor.name, reason, note, now)

@@ -91,11 +91,20 @@ def captures_empty(ids: Iterable[uuid.UUID]) -> list[str]:
     for capture in Capture.objects.select_for_update().filter(pk__in=list(ids)).order_by("pk"):
         names += [name for name in (capture.picture, capture.crop) if name]
         capture.picture = capture.crop = ""
-        capture.read = None
+        capture.read = capture.wanted_at = None
         capture.latitude = capture.longitude = capture.heading = None
         capture.outcome = {**capture.outcome, "forgotten": True}
         capture.save(
-            update_fields=["picture", "crop", "read", "latitude", "longitude", "heading", "outcome"]
+            update_fields=[
+                "picture",
+                "crop",
+                "read",
+                "wanted_at",
+                "latitude",
+                "longitude",
+                "heading",
+                "outcome",
+            ]
         )
     return names
 

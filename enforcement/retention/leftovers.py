@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from cameras.models import Capture, Site
+from cameras.models import Capture, Site, Thumbnail
 from enforcement.cases.models import Case, Evidence
 from enforcement.retention import selection
 from enforcement.retention.erasing import reads_erase, report
@@ -14,7 +14,7 @@ from plates.models import Passage, PlateRead
 from vault import files, keys
 from vault.models import DataClass, DataKey
 
-SEALED_MODELS = (Right, RightPlate, Entry, Passage, PlateRead, Case, Evidence, Capture)
+SEALED_MODELS = (Right, RightPlate, Entry, Passage, PlateRead, Case, Evidence, Capture, Thumbnail)
 _STILL_SEALED = "picture <> '' OR crop <> '' OR read IS NOT NULL"
 """A capture's row outlives what was sealed in it."""
 
@@ -83,9 +83,10 @@ def orphans_remove(*, now: datetime) -> int:
     return gone
 
 
-NAMING: tuple[tuple[type[Capture | PlateRead | Evidence], tuple[str, ...]], ...] = (
+NAMING: tuple[tuple[type[Capture | PlateRead | Evidence | Thumbnail], tuple[str, ...]], ...] = (
     (Capture, ("picture", "crop")),
     (PlateRead, ("crop",)),
     (Evidence, ("picture", "crop")),
+    (Thumbnail, ("picture",)),
 )
 """Where rows name files of the sealed store."""

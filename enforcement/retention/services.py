@@ -15,6 +15,7 @@ from django.db.models import Q
 
 from audit.services import Actor, record
 from cameras.models import Capture, Site
+from cameras.thumbnails import thumbnails_erase, thumbnails_of
 from core.errors import BadInput, NotFound
 from core.models import User
 from enforcement.cases.models import Case, Evidence
@@ -188,13 +189,14 @@ def _passages(keep: selection.Keep, data_class: str, now: datetime, dry_run: boo
 def _images(keep: selection.Keep, now: datetime, dry_run: bool) -> Line:
     line = Line(keep.site, DataClass.DEVICE_IMAGE)
     due = selection.images_due(keep, now)
+    thumbnails = thumbnails_of(keep.site.pk, until=keep.cutoff(DataClass.DEVICE_IMAGE, now))
     if dry_run:
-        line.counts["pictures"] = due.count()
+        line.counts["pictures"] = due.count() + thumbnails.count()
         return line
     with transaction.atomic():
         names = captures_empty(list(due.values_list("pk", flat=True)[: selection.CHUNK]))
         files.doom(names, now=now)
-        line.counts["pictures"] = len(names)
+        line.counts["pictures"] = len(names) + thumbnails_erase(thumbnails, now=now)
         report(keep.site, line.data_class, line.counts, now=now)
     return line
 

@@ -14,6 +14,7 @@ OPEN = {
     "admin/jsi18n/": "translations of the admin's own scripts, no data",
     "api/v1/schema": "the API's description holds no data",
     "api/v1/docs": "the API's description holds no data",
+    "api/v1/enrol": "a device has no key before it: its one-time token is checked there",
     "api/": "leads to the description",
     "api/v1/": "leads to the description",
     "admin/logout/": "ends a session; without one there is nothing to end",
