@@ -6,6 +6,9 @@ data = "/var/lib/platewarden-edge"    # the queue on disk, this device's key, ke
 [source]
 address = "rtsp://user:word@camera/stream"   # usb:0, picamera:0, a video, a folder, http(s)://…
 realtime = true        # a video file at its own pace; false: as fast as it can be read
+loop = false           # a video file from its beginning again
+every = 1.0            # seconds between two pictures of http(s)://
+keep = false           # pictures of a folder stay in it
 
 [place]
 from = "gpsd://127.0.0.1:2947"        # or a serial device with NMEA, or a recorded track
@@ -93,6 +96,9 @@ class Config:
 
     source: str = field(repr=False)
     realtime: bool = True
+    loop: bool = False
+    every: float = 1.0
+    keep: bool = False
     data: Path = DEFAULT_DATA
     place: str | None = None
     ca_file: Path | None = None
@@ -136,6 +142,12 @@ def _flag(value: Any) -> bool:
     return value
 
 
+def _seconds(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.01 <= value <= 3600:
+        raise _Wrong("is not a number of seconds from 0.01 to 3600")
+    return float(value)
+
+
 def _whole(low: int, high: int) -> _Check:
     def check(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
@@ -165,7 +177,13 @@ _MEGABYTES: Final = _whole(1, 10_000_000)
 
 _TABLES: Final[Mapping[str, Mapping[str, _Check]]] = {
     "": {"data": _path},
-    "source": {"address": _text, "realtime": _flag},
+    "source": {
+        "address": _text,
+        "realtime": _flag,
+        "loop": _flag,
+        "every": _seconds,
+        "keep": _flag,
+    },
     "place": {"from": _text},
     "server": {"ca_file": _file, "transport": _word("rest", "mqtt")},
     "mqtt": {
@@ -216,14 +234,18 @@ def parse_config(text: str) -> Config:
 
 
 def _assembled(found: Mapping[str, Mapping[str, Any]], settings: Settings) -> Config:
-    server, csv, page = found["server"], found["csv"], found["page"]
+    source, server = found["source"], found["server"]
+    csv, page = found["csv"], found["page"]
     if page and "password_hash" not in page:
         raise ConfigError("[page] must have a password_hash (made by: platewarden-edge password).")
     if server.get("transport") == "mqtt" and "host" not in found["mqtt"]:
         raise ConfigError("[mqtt] must name a host where the transport is mqtt.")
     return Config(
-        source=found["source"]["address"],
-        realtime=found["source"].get("realtime", True),
+        source=source["address"],
+        realtime=source.get("realtime", True),
+        loop=source.get("loop", False),
+        every=source.get("every", 1.0),
+        keep=source.get("keep", False),
         data=found[""].get("data", DEFAULT_DATA),
         place=found["place"].get("from"),
         ca_file=server.get("ca_file"),
