@@ -21,6 +21,7 @@ _FREE_ATTEMPTS: Final = 5
 _LONGEST_WAIT_S: Final = 15 * 60.0
 _MOST_KEPT: Final = 1000
 _MOST_SESSIONS: Final = 32
+_BUSY_S: Final = 3.0
 
 
 def hash_password(password: str) -> str:
@@ -85,7 +86,9 @@ class Door:
     def enter(self, address: str, password: str) -> str | None:
         """A new session's token where the password is right; None where it is wrong or the address
         has to wait. Takes a noticeable part of a second."""
-        with self._checking:
+        if not self._checking.acquire(timeout=_BUSY_S):
+            return None  # others are being checked; nobody waits in line for ever
+        try:
             if self.wait_s(address) > 0:
                 return None
             right = len(password) <= _LONGEST_PASSWORD and self._hash.matches(password)
@@ -95,6 +98,8 @@ class Door:
                     return self._opened()
                 self._count_wrong(address)
                 return None
+        finally:
+            self._checking.release()
 
     def inside(self, token: str | None) -> bool:
         """Whether this is a session that lasts; using it keeps it for another half hour."""
