@@ -9,4 +9,5 @@ urlpatterns = [
     path("v1/", include("cameras.api_urls")),
     path("v1/", include("plates.api_urls")),
     path("v1/", include("enforcement.rights.api_urls")),
+    path("v1/", include("enforcement.watchlist.api_urls")),
 ]

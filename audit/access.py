@@ -51,15 +51,18 @@ class Access:
 
 @contextmanager
 def stage_batch(
-    stage: str, *, purpose: str = "pipeline", action: str = "process"
+    stage: str, *, purpose: str = "pipeline", action: str = "process", actor: Actor | None = None
 ) -> Iterator[Access]:
-    """A stage's batch: a transaction that ends with one audit row if anything was opened."""
+    """A stage's batch: a transaction that ends with one audit row if anything was opened.
+
+    `actor` is whom it is done for, where that is somebody else than the stage itself.
+    """
     access = Access()
 
     def write(outcome: str) -> None:
         if access.count:
             record(
-                stage_actor(stage),
+                actor or stage_actor(stage),
                 action,
                 purpose=purpose,
                 tokens=access.tokens,

@@ -8,6 +8,7 @@ can rotate: write with the active key, look up with all.
 import hashlib
 import hmac
 import uuid
+from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 
@@ -65,3 +66,20 @@ def exact_lookup(plate: str) -> list[uuid.UUID]:
 def equivalent_lookup(plate: str) -> list[uuid.UUID]:
     """Tokens to search a canonical plate's OCR-equivalence class by."""
     return tokens(Kind.CLASS, ocr_class(plate))
+
+
+# --- tokens that leave the house ------------------------------------------------------------------
+_DEVICE_TOKEN = 16
+
+
+def device_key(device: uuid.UUID, day: date) -> bytes:
+    """The key (32 bytes) of one device's tokens of one day. It goes out with them, so it is no
+    other device's, no other day's, and tells nothing of the index key it is made from."""
+    raw = keyring.index().keys[keyring.index().active]
+    info = f"platewarden device {device} {day.isoformat()}".encode()
+    return HKDF(SHA256(), 32, salt=None, info=info).derive(raw)
+
+
+def device_token(key: bytes, text: str) -> bytes:
+    """What a device compares a canonical plate, or its OCR class, with: 16 bytes."""
+    return hmac.digest(key, text.encode(), "sha256")[:_DEVICE_TOKEN]

@@ -52,6 +52,26 @@ def watchlists_of(user: User | AnonymousUser, *roles: str) -> "QuerySet[Watchlis
     ).distinct()
 
 
+def counting() -> Q:
+    """Entries that count, as far as the entry and its list have it to say."""
+    return Q(
+        Q(watchlist__needs_approval=False) | Q(approved_at__isnull=False),
+        removed_at__isnull=True,
+        watchlist__active=True,
+    )
+
+
+def entries_at(site: Site, now: datetime) -> "QuerySet[Entry]":
+    """The entries that count at a site at `now`, the most urgent first."""
+    lists = Watchlist.objects.filter(
+        Q(sites=site) | Q(sites__isnull=True, organisation=site.organisation_id)
+    )
+    urgency = Coalesce("priority", "watchlist__priority", output_field=IntegerField())
+    return Entry.objects.filter(
+        counting(), watchlist__in=lists.values("pk"), expires_at__gt=now
+    ).order_by(urgency.desc(), "-added_at", "pk")
+
+
 def entries_standing(watchlist: Watchlist, now: datetime) -> "QuerySet[Entry]":
     """What stands on a list at `now`, newest first, approved or not."""
     return (

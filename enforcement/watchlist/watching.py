@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from django.db.models import Count, Q
+from django.db.models import Count
 
 from audit.access import Access, stage_batch
 from cameras.outcomes import captures_tell
@@ -22,6 +22,7 @@ from enforcement.rights.matching import accuse
 from enforcement.rights.outcomes import Certainty
 from enforcement.rights.selectors import rules_at
 from enforcement.watchlist.models import Alert, Entry
+from enforcement.watchlist.selectors import counting
 from plates.models import PlateRead
 from vault import blind, keyring
 from vault.keys import KeyDestroyed
@@ -75,7 +76,7 @@ def _hits(reads: Sequence[PlateRead], access: Access) -> list[_Hit]:
     # Locked in one order: two workers with two reads of one vehicle must not both find no alert.
     # Lists are asked after the lock, since what is locked may have been removed while we waited.
     for entry in (
-        Entry.objects.filter(_counting(), token_class__in=wanted)
+        Entry.objects.filter(counting(), token_class__in=wanted)
         .select_related("watchlist")
         .prefetch_related("watchlist__sites")
         .select_for_update(no_key=True, of=("self",))
@@ -90,14 +91,6 @@ def _hits(reads: Sequence[PlateRead], access: Access) -> list[_Hit]:
                 if hit is not None:
                     hits.append(hit)
     return hits
-
-
-def _counting() -> Q:
-    return Q(
-        Q(watchlist__needs_approval=False) | Q(approved_at__isnull=False),
-        removed_at__isnull=True,
-        watchlist__active=True,
-    )
 
 
 def _class_tokens(read: PlateRead, access: Access) -> Iterable[uuid.UUID]:
