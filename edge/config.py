@@ -37,6 +37,8 @@ max_megabytes = 20
 listen = "127.0.0.1"
 port = 8090
 password_hash = "…"    # made by: platewarden-edge password
+certificate = "/etc/platewarden-edge/page.pem"      # with TLS; else keep it on 127.0.0.1
+private_key = "/etc/platewarden-edge/page.key"
 
 [hits]
 command = ["/usr/local/bin/sound"]    # run on a hit of the watchlist, without arguments
@@ -83,11 +85,14 @@ class MqttConfig:
 
 @dataclass(frozen=True, slots=True)
 class PageConfig:
-    """The local page. `password_hash` as `edge.page` makes it."""
+    """The local page. `password_hash` as `edge.page` makes it; `certificate` and `private_key`:
+    PEM files."""
 
     password_hash: str = field(repr=False)
     listen: str = "127.0.0.1"
     port: int = 8090
+    certificate: Path | None = None
+    private_key: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +202,13 @@ _TABLES: Final[Mapping[str, Mapping[str, _Check]]] = {
     },
     "spool": {"max_megabytes": _MEGABYTES},
     "csv": {"folder": _path, "max_megabytes": _MEGABYTES},
-    "page": {"listen": _text, "port": _PORT, "password_hash": _text},
+    "page": {
+        "listen": _text,
+        "port": _PORT,
+        "password_hash": _text,
+        "certificate": _file,
+        "private_key": _file,
+    },
     "hits": {"command": _command},
 }
 _SETTINGS: Final = "settings"
@@ -238,6 +249,8 @@ def _assembled(found: Mapping[str, Mapping[str, Any]], settings: Settings) -> Co
     csv, page = found["csv"], found["page"]
     if page and "password_hash" not in page:
         raise ConfigError("[page] must have a password_hash (made by: platewarden-edge password).")
+    if ("certificate" in page) != ("private_key" in page):
+        raise ConfigError("[page] needs both certificate and private_key, or neither.")
     if server.get("transport") == "mqtt" and "host" not in found["mqtt"]:
         raise ConfigError("[mqtt] must name a host where the transport is mqtt.")
     return Config(

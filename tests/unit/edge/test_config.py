@@ -20,7 +20,12 @@ def test_the_smallest_file() -> None:
 def test_the_example_of_the_docstring_is_a_valid_file(tmp_path: Path) -> None:
     """What people copy works: only files it names must be there."""
     example = (config.__doc__ or "").split("```toml")[1].split("```")[0]
-    for name in ("/etc/ssl/certs/own.pem", "/etc/platewarden-edge/mqtt-password"):
+    for name in (
+        "/etc/ssl/certs/own.pem",
+        "/etc/platewarden-edge/mqtt-password",
+        "/etc/platewarden-edge/page.pem",
+        "/etc/platewarden-edge/page.key",
+    ):
         there = tmp_path / Path(name).name
         there.write_text("word\n")
         example = example.replace(name, str(there))
@@ -47,6 +52,8 @@ def test_the_example_of_the_docstring_is_a_valid_file(tmp_path: Path) -> None:
         (SMALL + "[server]\nca_file = '/nowhere/x.pem'\n", "line 4: server.ca_file names"),
         (SMALL + "[server]\ntransport = 'mqtt'\n", "[mqtt] must name a host"),
         (SMALL + "[page]\nport = 80\n", "[page] must have a password_hash"),
+        (SMALL + "[source.x]\n", "source.x is not known"),
+        (SMALL + "every = 0\n", "line 3: source.every is not a number of seconds"),
         (SMALL + "[hits]\ncommand = 'sound'\n", "line 4: hits.command is not a list"),
         ("source = 'usb:0'\n", "line 1: source must be a table"),
         ("", "[source] must name an address"),
