@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Final
+
 from edge.clock import Clock
 from edge.health import Health
-from edge.sources.base import Place, Source, SourceError
+from edge.sources.base import LiveSource, Place, Source, SourceError, name_without_secrets
+from edge.sources.file import FileSource
+from edge.sources.folder import FolderSource
+from edge.sources.picamera import PiCamera
+from edge.sources.snapshot import SnapshotCamera
+from edge.sources.stream import open_rtsp, open_usb, parse_wanted
 
 __all__ = ["Place", "Source", "SourceError", "open_source"]
+
+_LONGEST_INTERVAL: Final = 3600.0
+_DIGITS: Final = 2
 
 
 def open_source(
@@ -33,4 +44,65 @@ def open_source(
 
     Raises SourceError.
     """
-    raise SourceError(f"{type(spec).__name__}: not yet")
+    if not 0 <= every <= _LONGEST_INTERVAL:
+        raise SourceError("The seconds between two snapshots lie between 0 and 3600.")
+    kind, _, rest = spec.partition(":")
+    if kind in ("rtsp", "rtsps"):
+        return LiveSource(
+            name_without_secrets(spec),
+            lambda: open_rtsp(spec),
+            clock=clock,
+            health=health,
+            place=place,
+        )
+    if kind in ("http", "https"):
+        SnapshotCamera(spec).close()  # an address that can't be is said at once
+        return LiveSource(
+            name_without_secrets(spec),
+            lambda: SnapshotCamera(spec),
+            clock=clock,
+            health=health,
+            place=place,
+            every=every,
+        )
+    if kind in ("usb", "picamera") or spec.startswith("/dev/"):
+        return _local(kind, rest, spec, clock=clock, health=health, place=place)
+    if "://" in spec:
+        raise SourceError("A source's address begins with rtsp, rtsps, http or https.")
+    path = Path(spec)
+    if path.is_dir():
+        return FolderSource(path, clock=clock, health=health, place=place, keep=keep)
+    if path.is_file():
+        return FileSource(
+            path, clock=clock, health=health, place=place, realtime=realtime, loop=loop
+        )
+    raise SourceError("There is no such file, folder or camera.")
+
+
+def _local(
+    kind: str, rest: str, spec: str, *, clock: Clock, health: Health, place: Place | None
+) -> Source:
+    """A camera at this device."""
+    which, _, query = (spec if spec.startswith("/dev/") else rest).partition("?")
+    wanted = parse_wanted(query)
+    if kind == "picamera" or not which.startswith("/dev/"):
+        if not which.isascii() or not which.isdigit() or len(which) > _DIGITS:
+            raise SourceError(f"{kind}: is followed by the camera's number: {kind}:0.")
+        which = str(int(which))
+    if kind == "picamera":
+        number = int(which)
+        return LiveSource(
+            f"the Pi camera {number}",
+            lambda: PiCamera(number, wanted),
+            clock=clock,
+            health=health,
+            place=place,
+        )
+    device = which if which.startswith("/dev/") else f"/dev/video{which}"
+    return LiveSource(
+        f"the camera {device}",
+        lambda: open_usb(device, wanted),
+        clock=clock,
+        health=health,
+        place=place,
+    )

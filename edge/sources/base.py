@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Callable, Iterator
 from typing import Final, Protocol
@@ -14,10 +13,11 @@ from edge.clock import Clock
 from edge.health import Health
 from edge.items import Frame, Position
 from edge.sources.watch import Watch
+from edge.transport.backoff import Backoff
 from inference.results import Picture
 
-_FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
+"""Seconds. A camera that comes back is not kept waiting for longer."""
 
 
 class SourceError(ValueError):
@@ -39,7 +39,10 @@ class SourceLostError(Exception):
 class Place(Protocol):
     """Where the camera was; see `edge.place`."""
 
-    def at(self, moment: float) -> Position | None: ...
+    def at(self, moment: float) -> Position | None:
+        """At a moment of `clock.now()`; None where unknown."""
+
+    def close(self) -> None: ...
 
 
 class Source(Protocol):
@@ -104,7 +107,7 @@ class Framing:
 
 class LiveSource:
     """A camera that may go away and come back: tried again after pauses that double up to a
-    minute, each shortened by up to half at random, so that many do not come back in step."""
+    minute."""
 
     def __init__(
         self,
@@ -114,14 +117,15 @@ class LiveSource:
         clock: Clock,
         health: Health,
         place: Place | None = None,
-        watch: Watch | None = None,
+        every: float = 0.0,
         wait: Callable[[float], object] | None = None,
     ) -> None:
-        """`connect` raises SourceLostError. `wait` is for tests: seconds to pause, cut short by
-        `close`."""
+        """`connect` raises SourceLostError. `every`: seconds from one picture to the next, 0: as
+        they come. `wait` is for tests: pauses for seconds, cut short by `close`."""
         self.name = name
         self._connect, self._clock, self._health = connect, clock, health
-        self._framing = Framing(clock, health, place, watch or Watch(health))
+        self._framing = Framing(clock, health, place, Watch(health))
+        self._every = every
         self._closed = threading.Event()
         self._wait = wait or self._closed.wait
 
@@ -129,7 +133,7 @@ class LiveSource:
         self._closed.set()
 
     def frames(self) -> Iterator[Frame]:
-        pause = _FIRST_PAUSE
+        backoff = Backoff(high=_LONGEST_PAUSE)
         last_seen = self._clock.now()
         while not self._closed.is_set():
             camera: Camera | None = None
@@ -137,23 +141,24 @@ class LiveSource:
                 camera = self._connect()
                 while not self._closed.is_set():
                     picture = camera.read()
-                    last_seen, pause = self._clock.now(), _FIRST_PAUSE
+                    last_seen = self._clock.now()
+                    backoff.worked()
                     self._health.trouble("source", None)
                     yield self._framing.frame(picture, last_seen)
+                    if self._every:  # one that was late is not made up for
+                        self._wait(max(0.0, last_seen + self._every - self._clock.now()))
             except (SourceLostError, cv2.error) as error:
                 why = error.sentence if isinstance(error, SourceLostError) else "it broke off"
-                self._pause(why, pause, self._clock.now() - last_seen)
-                pause = min(2 * pause, _LONGEST_PAUSE)
+                self._pause(why, backoff.failed(), self._clock.now() - last_seen)
             finally:
                 if camera is not None:
                     camera.close()
 
     def _pause(self, why: str, pause: float, without: float) -> None:
-        pause *= random.uniform(0.5, 1.0)
         self._health.count("source_reconnects")
         self._health.trouble(
             "source",
-            f"No picture from {self.name} for {without:.0f} s: {why}. "
+            f"No picture from {self.name}{f' for {without:.0f} s' if without >= 1 else ''}: {why}. "
             f"Trying again in {max(1.0, pause):.0f} s.",
         )
         self._wait(pause)
