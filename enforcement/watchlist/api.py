@@ -64,6 +64,7 @@ class HotlistView(DeviceView):
         etag = f'"{wanted.etag}"'
         same = get_conditional_response(request._request, etag=etag)
         if same is not None:
+            same["ETag"] = etag
             return same
         owe(f"hotlist:{device.pk}", len(wanted.entries) // _A_TOKEN_OPENS)
         place = str(request.META.get("REMOTE_ADDR") or "")
