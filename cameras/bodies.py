@@ -112,9 +112,9 @@ class JSONBody(BaseParser):
 
 
 class PictureBody(BaseParser):
-    """A picture as it is: `image/jpeg`, `image/png`, `image/webp`. Its bytes, unchecked."""
+    """A picture as it is, whatever its media type says. Its bytes, unchecked."""
 
-    media_type = "image/*"
+    media_type = "*/*"
 
     def parse(
         self,

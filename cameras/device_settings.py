@@ -198,7 +198,7 @@ def checked(raw: Any) -> dict[str, Any]:
 def _value(one: Setting, value: Any) -> Any:
     match one.kind:
         case "word":
-            if value not in dict(one.words):
+            if not isinstance(value, str) or value not in dict(one.words):
                 raise values.invalid(one.name, f"{one.name} is not one of its words.")
             return value
         case "flag":
