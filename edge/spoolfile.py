@@ -163,7 +163,7 @@ class SpoolFile:
         self._health.count("spool_damaged")
         self._health.count("spool_rescued", self._rescue(aside))
         self._health.trouble(
-            "spool_file", "The spool's file was damaged: moved aside, what was readable kept."
+            "disk", "The spool's file was damaged: moved aside, what was readable kept."
         )
         self.take_stock()
 

@@ -62,7 +62,7 @@ class Later(TransportError):
 
 
 class TooMuch(TransportError):
-    """Too large, or too slow for its size: try with less."""
+    """Too large at once: try with less."""
 
 
 class KeyRefused(TransportError):
@@ -70,11 +70,12 @@ class KeyRefused(TransportError):
 
 
 class BatchRefused(TransportError):
-    """The whole request was refused as wrong, by our server, without saying which item."""
+    """The whole request was refused as wrong, by our server, without saying which item. `status`
+    is HTTP's."""
 
-    def __init__(self, code: str, field: str | None = None) -> None:
+    def __init__(self, code: str, field: str | None = None, *, status: int = 400) -> None:
         super().__init__(f"The server refuses the request ({code}).")
-        self.code, self.field = code, field
+        self.code, self.field, self.status = code, field, status
 
 
 class Transport(Protocol):
