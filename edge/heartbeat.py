@@ -54,6 +54,9 @@ _TROUBLES: Final = frozenset({
 })  # fmt: skip
 
 
+_NEEDED: Final = frozenset({"", "detail", "queue_depth", "through", "sent_at"})
+
+
 class Line(Protocol):
     """What is needed of the way to the server (`transport.rest.RestTransport`). TransportError."""
 
@@ -145,8 +148,11 @@ class Heartbeat:
         sent = self._clock.now()
         try:
             answer = self._line.heartbeat(body)
-        except BatchRefused as error:
-            self._learn(error.field)
+        except (BatchRefused, TooMuch) as error:
+            if thumbnail_at is not None:
+                self._thumbnail_at = thumbnail_at  # refused with it: the next goes without
+            if isinstance(error, BatchRefused) and self._learned(error):
+                return self.beat()
             raise
         received = self._clock.now()
         self._health.count("heartbeats")
@@ -242,13 +248,16 @@ class Heartbeat:
             etag, answer = found
             self._hits.take(answer, etag)
 
-    def _learn(self, field: str | None) -> None:
-        """A server older than this agent does not know a field: do without it from now on."""
-        name = (field or "").removeprefix("detail.")
-        if name in ("", "queue_depth", "through", "sent_at"):
-            return
+    def _learned(self, refusal: BatchRefused) -> bool:
+        """Whether the server is older than this agent and does not know a field: from now on it
+        is spared that."""
+        name = (refusal.field or "").removeprefix("detail.")
+        known = refusal.code in ("unknown_field", "detail_invalid") and name not in _NEEDED
+        if not known or name in self._unwanted:
+            return False
         self._unwanted.add(name)
         self._health.count("heartbeat_fields_refused")
+        return True
 
     def _missed(self, sentence: str) -> None:
         self._health.count("heartbeats_missed")

@@ -141,7 +141,7 @@ class LocalPage:
             family, _, _, _, address = socket.getaddrinfo(
                 self._listen, self.port, type=socket.SOCK_STREAM
             )[0]
-            self._socket = socket.create_server(address[:2], family=family)  # type: ignore[arg-type]
+            self._socket = socket.create_server(address[:2], family=family)
         except OSError as error:
             self._health.trouble(
                 "page", f"The local page cannot be opened ({error.strerror or 'no such address'})."
