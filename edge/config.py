@@ -77,7 +77,7 @@ class MqttConfig:
     host: str
     port: int = 8883
     tls: bool = True
-    version: str = "5"
+    version: Literal["3.1.1", "5"] = "5"
     ca_file: Path | None = None
     user: str | None = None
     password: str | None = field(default=None, repr=False)

@@ -100,6 +100,7 @@ class Spool:
         health: Health,
     ) -> None:
         self.max_bytes, self.keep_hours = max_bytes, keep_hours
+        self.settling = SETTLING  # none once the source has ended
         self._clock, self._health = clock, health
         self._sealer = Sealer(key, "spool")
         self._lock = threading.RLock()
@@ -301,7 +302,7 @@ class Spool:
         """Everything seen until then has been delivered, or never will be (module docstring)."""
         with self._lock:
             oldest = self._oldest()
-            until = self._utc() - SETTLING
+            until = self._utc() - self.settling
             for since in (oldest, self._held):
                 if since is not None:
                     until = min(until, since - timedelta(microseconds=1))

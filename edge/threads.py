@@ -53,6 +53,7 @@ class Part:
                 pause = self._backoff.failed()
                 self._failed(error, pause)
                 self._stop.wait(pause)
+                self._health.trouble(self.name, None)
 
     def _failed(self, error: Exception, pause: float) -> None:
         where = traceback.extract_tb(error.__traceback__)[-1]
