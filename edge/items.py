@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from inference.results import Picture
+from inference.results import Picture, Quad
+from inference.tracking import Place
 
 Kind = Literal["frame", "crop", "read"]
 
@@ -53,6 +54,21 @@ class Item:
     crop: bytes | None = field(repr=False, default=None)
     wanted: bytes | None = field(repr=False, default=None)
     event_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A plate as it stands in a frame: corners in pixels; `text` None where it was not read yet,
+    `score` 0–1."""
+
+    quad: Quad
+    text: str | None = field(repr=False, default=None)
+    score: float = 0.0
+
+    @property
+    def place(self) -> Place:
+        xs, ys = [x for x, _ in self.quad], [y for _, y in self.quad]
+        return min(xs), min(ys), max(xs), max(ys)
 
 
 class Outbox(Protocol):

@@ -8,7 +8,7 @@ the cells above a threshold and the best of those that overlap.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Final, Literal, NamedTuple
 
@@ -17,7 +17,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from inference.models import ModelFile, load_session, registered
+from inference.models import CPU, ModelFile, load_session, registered
 from inference.results import Detection, Picture
 
 STRIDE: Final = 32
@@ -67,7 +67,7 @@ class Network(NamedTuple):
 class PlateDetector:
     """Finds plates in a picture. `long_side`: pixels of the network's longer side (a multiple of
     32), by default what stands in the model file. `tiles`: "auto" also searches pictures of more
-    than `TILE_FROM` pixels piece by piece."""
+    than `TILE_FROM` pixels piece by piece. `providers`: see `load_session`."""
 
     def __init__(
         self,
@@ -76,7 +76,9 @@ class PlateDetector:
         long_side: int | None = None,
         tiles: Tiles = "auto",
         threshold: float = THRESHOLD,
+        providers: Sequence[str] = (CPU,),
     ) -> None:
+        self._providers = tuple(providers)
         self._model = model or registered("plate-detector")
         self._long_side = long_side
         self.tiles = tiles
@@ -88,7 +90,7 @@ class PlateDetector:
 
     @cached_property
     def _network(self) -> Network:
-        session = load_session(self._model)
+        session = load_session(self._model, self._providers)
         metadata = session.get_modelmeta().custom_metadata_map
         return Network(session, self._long_side or int(metadata.get("long_side", 512)))
 

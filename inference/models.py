@@ -13,12 +13,15 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 import onnxruntime
+
+CPU: Final = "CPUExecutionProvider"
 
 WEIGHTS: Final = Path(__file__).with_name("weights")
 
@@ -108,8 +111,11 @@ def locate(model: ModelFile) -> Path:
     )
 
 
-def load_session(model: ModelFile) -> onnxruntime.InferenceSession:
-    """Check the file's sha256 and open it on the CPU with one thread. Raises ModelError.
+def load_session(
+    model: ModelFile, providers: Sequence[str] = (CPU,)
+) -> onnxruntime.InferenceSession:
+    """Check the file's sha256 and open it with one thread. Raises ModelError. `providers`: of
+    onnxruntime, the first that can is used.
 
     One thread a process, and as many processes as cores, gives the most pictures per second; call
     this only after the process has forked.
@@ -126,4 +132,4 @@ def load_session(model: ModelFile) -> onnxruntime.InferenceSession:
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # every picture has another size: patterns only hold memory
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(data, options, providers=list(providers))

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 
 from inference.geometry import grow, rectify
-from inference.models import ModelError, ModelFile, load_session, registered
+from inference.models import CPU, ModelError, ModelFile, load_session, registered
 from inference.results import ALPHABET, Corners, Picture, Recognition
 
 WIDTH: Final = 160
@@ -30,7 +30,10 @@ class Network(NamedTuple):
 class PlateReader:
     """Reads the plates inside quads, all of one picture in one run of the network."""
 
-    def __init__(self, model: ModelFile | None = None) -> None:
+    def __init__(
+        self, model: ModelFile | None = None, *, providers: Sequence[str] = (CPU,)
+    ) -> None:
+        self._providers = tuple(providers)
         self._model = model or registered("plate-reader")
         self._raw, self._right = zip(*self._model.calibration, strict=True)
 
@@ -40,7 +43,7 @@ class PlateReader:
 
     @cached_property
     def _network(self) -> Network:
-        session = load_session(self._model)
+        session = load_session(self._model, self._providers)
         metadata = session.get_modelmeta().custom_metadata_map
         if metadata.get("alphabet") != ALPHABET:
             raise ModelError(f"Model {self._model.name} reads another alphabet than this product.")

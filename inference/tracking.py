@@ -67,7 +67,7 @@ class Track:
 
     `number` counts from 1 in order of appearance. `frames`: how many frames showed it, `reads`: in
     how many it was read; `glimpses`: the best of these by score, at most `MOST_GLIMPSES`, in order
-    of time. `place`: where it was last.
+    of time. `last`: the newest read; `place`: where it was seen last, read or not.
     """
 
     number: int
@@ -76,6 +76,7 @@ class Track:
     frames: int
     reads: int
     glimpses: tuple[Glimpse, ...]
+    last: Glimpse
     place: Place
 
     @property
@@ -118,7 +119,7 @@ class Tracker:
             if at - course.at <= TRUSTED
         }
         near = [
-            [number for number, ahead in expected.items() if _overlap(ahead, place) >= OVERLAP]
+            [number for number, ahead in expected.items() if overlap(ahead, place) >= OVERLAP]
             for place in places
         ]
         wanted = Counter(number for numbers in near for number in numbers)
@@ -127,12 +128,16 @@ class Tracker:
             for numbers in near
         ]
 
-    def still(self, at: float) -> None:
-        """The picture has not changed since the last update: what was seen there still is."""
+    def still(self, at: float) -> list[Track]:
+        """The picture has not changed since the last update: what was seen there is seen, what was
+        missed is missed. The tracks that ended."""
         self._advance(at)
         for course in self._live:
-            if not course.missed:
+            if course.missed:
+                course.missed += 1
+            else:
                 course.wait(at)
+        return self._end()
 
     def _advance(self, at: float) -> None:
         if not at >= self._now:
@@ -163,13 +168,17 @@ class Tracker:
                 self._live[place].join(Glimpse(at, plates[index]))
         for place, course in enumerate(self._live):
             course.missed = 0 if place in grown else course.missed + 1
-        ended = [course for course in self._live if self._over(course)]
-        self._live = [course for course in self._live if not self._over(course)]
+        ended = self._end()
         for index, plate in enumerate(plates):
             if index not in taken:
                 self._count += 1
                 self._live.append(_Course(self._count, Glimpse(at, plate)))
-        return [course.track() for course in ended]
+        return ended
+
+    def _end(self) -> list[Track]:
+        ended = [course.track() for course in self._live if self._over(course)]
+        self._live = [course for course in self._live if not self._over(course)]
+        return ended
 
     def _fits(self, at: float, plates: Sequence[Plate]) -> Iterable[tuple[int, int, float]]:
         for place, course in enumerate(self._live):
@@ -229,7 +238,7 @@ class _Course:
         alike = max(likeness(text, plate.text) for text in known)
         if alike < ALIKE:
             sure = min(self.best.plate.score, plate.score) >= SURE
-            if sure or _overlap(ahead, plate.box) < OVERLAP:
+            if sure or overlap(ahead, plate.box) < OVERLAP:
                 return None
         return 2 * alike + 1 - away / reach
 
@@ -276,6 +285,7 @@ class _Course:
             self.frames,
             self.reads,
             tuple(self.glimpses),
+            self.last,
             self.place,
         )
 
@@ -292,7 +302,7 @@ def _size(box: Place) -> float:
     return math.sqrt(max(1.0, _area(box)))
 
 
-def _overlap(one: Place, other: Place) -> float:
+def overlap(one: Place, other: Place) -> float:
     """Intersection over union."""
     wide = min(one[2], other[2]) - max(one[0], other[0])
     high = min(one[3], other[3]) - max(one[1], other[1])
