@@ -26,11 +26,11 @@ import uvicorn
 from edge.device import device_facts
 from edge.health import Health, Value
 from edge.hits import How
-from edge.items import Frame, Item
+from edge.items import Frame, Item, Mark
 from edge.page import words
 from edge.page.app import make_app
 from edge.page.door import SHORTEST_PASSWORD, Door, hash_password
-from edge.page.film import Film, Mark
+from edge.page.film import Film
 from edge.settings import Settings
 
 __all__ = ["SHORTEST_PASSWORD", "LocalPage", "Mark", "hash_password"]

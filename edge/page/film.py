@@ -12,7 +12,6 @@ import struct
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import cv2
@@ -20,11 +19,9 @@ import numpy as np
 
 from edge.blur import blurred
 from edge.health import Health
-from edge.items import Frame
+from edge.items import Frame, Mark
 from edge.page.pace import Reorder
 from edge.settings import Settings
-from inference.results import Quad
-from inference.tracking import Place
 
 WIDEST: Final = 960
 QUALITY: Final = 72
@@ -34,21 +31,6 @@ SILENCE_S: Final = 2.0
 
 HEAD: Final = struct.Struct(">II")
 """Before each message: the bytes of its JSON and of its JPEG (0: no new picture)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A plate as it stands in a frame: corners in pixels; `text` None where it was not read yet,
-    `score` 0–1."""
-
-    quad: Quad
-    text: str | None = None
-    score: float = 0.0
-
-    @property
-    def place(self) -> Place:
-        xs, ys = [x for x, _ in self.quad], [y for _, y in self.quad]
-        return min(xs), min(ys), max(xs), max(ys)
 
 
 class _Watcher:
