@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 from edge.health import Health
 from edge.items import Frame, Kind
@@ -45,15 +45,19 @@ _BYTES_PER_PIXEL: Final = 0.15
 """What a JPEG takes before any was made here."""
 
 
+Why = Literal["set", "starting", "cpu", "bandwidth", "room"]
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`detect`: whether plates are looked for; without it, frames go out as they move. `because`:
-    for people."""
+    for people; `why`: the same in a word, which is all the server takes."""
 
     kind: Kind
     detect: bool
     squeeze: Squeeze
     because: str
+    why: Why
 
 
 class Chooser:
@@ -67,6 +71,7 @@ class Chooser:
         self._widths: deque[tuple[int, float]] = deque(maxlen=200)
         self._kind: Kind = "read"
         self._because = "until it is measured what this device can do"
+        self._why: Why = "starting"
         self._other: tuple[Kind, float] | None = None
         self._looked_at = -math.inf
         self._tried_at = -math.inf
@@ -114,6 +119,7 @@ class Chooser:
         self._known = (settings, found)
         self._health.note("mode", found.kind)
         self._health.note("mode_because", found.because)
+        self._health.note("mode_why", found.why)
         self._health.note("source_fps", round(1 / self.apart, 1))
         self._health.note("ms_per_frame", round(sum(self._costs.values()), 1))
         narrow = self._narrow()
@@ -129,35 +135,36 @@ class Chooser:
         detect = kind != "frame" or settings.blur != "none" or self._bears("detect")
         if not detect:
             because += "; this device is too slow to look for plates"
-        return Plan(kind, detect, Squeeze.of(settings), because)
+        return Plan(kind, detect, Squeeze.of(settings), because, "set")
 
     def _auto(self, settings: Settings, at: float) -> Plan:
         line = self._line()
-        better, because = self._best(line, settings)
+        better, because, why = self._best(line, settings)
         if better == self._kind or settings.blur == "plates":
-            self._other, self._because = None, because
+            self._other, self._because, self._why = None, because, why
         elif self._other is None or self._other[0] != better:
             self._other = (better, at)
         elif at - self._other[1] >= HOLD:
-            self._kind, self._because, self._other = better, because, None
+            self._kind, self._because, self._why, self._other = better, because, why, None
         squeeze = Squeeze.of(settings)
         if self._kind == "frame":
             squeeze = self._bearable(self._thinned(squeeze, line))
         detect = self._kind != "frame" or settings.blur != "none"
-        return Plan(self._kind, detect, squeeze, self._because)
+        return Plan(self._kind, detect, squeeze, self._because, self._why)
 
-    def _best(self, line: float | None, settings: Settings) -> tuple[Kind, str]:
+    def _best(self, line: float | None, settings: Settings) -> tuple[Kind, str, Why]:
         rate = f"{self._looks('detect', 'read'):.0f} frames a second"
         if not self._costs:
-            return self._kind, self._because
+            return self._kind, self._because, self._why
         if self._bears("detect", "read", dearer=self._kind != "read"):
-            return "read", f"this device reads {rate}"
+            return "read", f"this device reads {rate}", "room"
         if self._bears("detect", dearer=self._kind == "frame"):
-            return "crop", f"this device finds plates in time and would read only {rate}"
+            return "crop", f"this device finds plates in time and would read only {rate}", "cpu"
         needed = self._bytes_of_frame(self._bearable(self._thinned(Squeeze.of(settings), line)))
         if line is None or line >= needed * WEAK_RATE:
-            return "frame", f"this device would read only {rate}, and the line bears frames"
-        return "read", f"the line bears no frames: {rate} are read here, the others are dropped"
+            return "frame", f"this device would read only {rate}, and the line bears frames", "cpu"
+        because = f"the line bears no frames: {rate} are read here, the others are dropped"
+        return "read", because, "bandwidth"
 
     def _looks(self, *stages: str) -> float:
         """Frames a second in which these stages can be done; without end before it is measured."""
