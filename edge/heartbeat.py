@@ -34,7 +34,7 @@ _TOLD: Final[Mapping[str, str]] = {
     "glimpses": "glimpses",
     "items_sent": "items_sent",
     "mode": "mode",
-    "mode_because": "mode_because",
+    "mode_why": "mode_because",  # the sentence is for the device's own page
     "ms_per_frame": "ms_per_frame",
     "plate_px": "plate_px",
     "precision": "precision",
@@ -152,7 +152,8 @@ class Heartbeat:
             if thumbnail_at is not None:
                 self._thumbnail_at = thumbnail_at  # refused with it: the next goes without
             if isinstance(error, BatchRefused) and self._learned(error):
-                return self.beat()
+                self.beat()
+                return
             raise
         received = self._clock.now()
         self._health.count("heartbeats")

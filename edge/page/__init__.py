@@ -45,6 +45,8 @@ class _Read:
     number: int
     item: Item = field(repr=False)
     how: How | None
+    text: str = field(repr=False)
+    score: float
 
 
 class LocalPage:
@@ -104,9 +106,12 @@ class LocalPage:
         """A frame has been looked at. Returns at once."""
         self._film.show(frame, marks)
 
-    def read(self, item: Item, how: How | None = None) -> None:
-        """Something was put into the spool; `how` it stands on the device's watchlist, if so."""
-        self._reads.append(_Read(next(self._numbers), item, how))
+    def read(
+        self, item: Item, how: How | None = None, *, text: str = "", score: float = 0.0
+    ) -> None:
+        """An item is in the spool; `how` it stands on the device's watchlist, if so; what was read
+        here, where something was (the item itself says so in mode "read" only)."""
+        self._reads.append(_Read(next(self._numbers), item, how, text, score))
 
     # --- what it tells ----------------------------------------------------------------------------
     def state(self) -> dict[str, Any]:
@@ -186,8 +191,8 @@ def _told(one: _Read) -> dict[str, Any]:
         "number": one.number,
         "captured_at": one.item.captured_at.isoformat(timespec="milliseconds"),
         "kind": one.item.kind,
-        "text": read.get("text"),
-        "score": read.get("score"),
+        "text": one.text or read.get("text"),
+        "score": one.score if one.text else read.get("score"),
         "country": read.get("country") or None,
         "how": one.how,
         "crop": _small(one.item) is not None,
