@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import edge
 from edge import hits as watchlist
@@ -22,12 +22,13 @@ from edge.csvlog import CsvLog
 from edge.enrol import Device
 from edge.health import Health
 from edge.heartbeat import Heartbeat
-from edge.items import Item, Position
+from edge.items import Frame, Mark
 from edge.newest import Newest
 from edge.notify import notify, watchdog_seconds
 from edge.page import LocalPage
 from edge.pipeline import Pipeline
 from edge.place import Place, PlaceError, open_place
+from edge.publish import VehicleRead
 from edge.remote import Remote
 from edge.sealing import Sealer, load_key
 from edge.settings import Settings
@@ -102,7 +103,7 @@ class Agent:
         self._place: Place | None = None
         self._source: Source | None = None
         self._hopeless = False
-        self._looked_at = self.clock.now()
+        self._well_at = self.clock.now()
         self._captured = 0
         self._told: dict[str, str] = {}
 
@@ -159,11 +160,13 @@ class Agent:
         return False
 
     def _hangs(self, now: float) -> bool:
-        captured = self.health.snapshot().get("frames_captured", 0)
-        if captured == self._captured:  # a camera that is away is no fault of ours
-            self._looked_at = now
-        self._captured = int(captured)
-        return now - self._looked_at > STUCK_S
+        facts = self.health.snapshot()
+        captured = int(facts.get("frames_captured", 0))
+        # a camera that is away is no fault of ours
+        if captured == self._captured or facts.get("frames_per_second"):
+            self._well_at = now
+        self._captured = captured
+        return now - self._well_at > STUCK_S
 
     def _tidy(self) -> None:
         try:
@@ -203,6 +206,7 @@ class Agent:
                         self.health,
                         on_frame=self._on_frame,
                         on_read=self._on_read,
+                        waits=self._waits,
                     ).run(stop)
                 return
             except SourceError as error:
@@ -211,6 +215,12 @@ class Agent:
                     self._hopeless = True  # another try finds the same file
                     return
                 stop.wait(backoff.failed())
+
+    @property
+    def _waits(self) -> bool:
+        """Whether pictures come no faster than they are looked at."""
+        there = Path(self.config.source)
+        return there.is_dir() or (there.is_file() and not self.config.realtime)
 
     def _open_source(self) -> Source:
         config = self.config
@@ -286,30 +296,23 @@ class Agent:
     def _settings_changed(self, settings: Settings) -> None:
         self.spool.keep_hours = settings.keep_hours
 
-    def _on_frame(self, frame: Any, marks: Any) -> None:
-        self._looked_at = self.clock.now()
+    def _on_frame(self, frame: Frame, marks: tuple[Mark, ...]) -> None:
         self._newest.keep(frame, marks)
         if self._page:
             self._page.frame(frame, marks)
 
-    def _on_read(self, item: Item) -> None:
-        """An item is in the spool: is it on a watchlist, show it, write it down."""
-        read = item.fields.get("read") or {}
-        text = read.get("text")
-        hit = self._hits.check(text, item.captured_at) if text else None
+    def _on_read(self, read: VehicleRead) -> None:
+        """A vehicle is in the spool: is it on a watchlist, show it, write it down."""
+        at = read.item.captured_at
+        hit = self._hits.check(read.text, at) if read.text else None
         if self._page:
-            self._page.read(item, hit.how if hit else None)
-        if text:
-            self._csv.write(item.captured_at, text, float(read["score"]), _position(item.fields))
+            how = hit.how if hit else None
+            self._page.read(read.item, how, text=read.text, score=read.score)
+        if read.text:
+            self._csv.write(at, read.text, read.score, read.position)
 
 
 def first(config: Config, device: Device) -> Settings:
     """What holds until the server sets more: the configuration's, for the site's own plates."""
     settings = config.settings
     return settings if settings.regions else replace(settings, regions=device.regions)
-
-
-def _position(fields: dict[str, Any]) -> Position | None:
-    if fields.get("latitude") is None or fields.get("longitude") is None:
-        return None
-    return Position(fields["latitude"], fields["longitude"], fields.get("heading"))

@@ -10,8 +10,10 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import edge
 from edge.config import DEFAULT_PATH, Config, ConfigError, read_config
@@ -118,13 +120,28 @@ def _dispatch(options: argparse.Namespace) -> int:
             return _spool(config, retry=options.retry, as_json=options.json)
 
 
+class _Quiet(logging.Formatter):
+    """Of an exception only its type and places: its text may hold a plate."""
+
+    def formatException(self, ei: Any) -> str:
+        places = [
+            f"{Path(step.filename).name}:{step.lineno}" for step in traceback.extract_tb(ei[2])
+        ]
+        return f"{ei[0].__name__} at {' < '.join(reversed(places))}"
+
+
+def log_to_stderr() -> None:
+    """As systemd's journal wants it, which adds the time."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Quiet("%(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
 def _run(config: Config) -> int:
     from edge.agent import Agent
 
     device = device_load(config.data)
-    logging.basicConfig(
-        level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr
-    )  # the journal adds the time
+    log_to_stderr()
     stop = threading.Event()
 
     def asked(number: int, _: object) -> None:

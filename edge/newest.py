@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 
 from edge.blur import blurred
-from edge.items import Frame
-from edge.page.film import Mark
+from edge.items import Frame, Mark
 from edge.settings import Settings
 from edge.squeeze import fitted
 
