@@ -71,8 +71,10 @@ async def application(scope: Message, receive: Receive, send: Send) -> None:
     if not declared.isdigit() or int(declared) > limit:
         await _refuse(send, 413, "body_too_large", f"A request may have {limit} bytes at most.")
         return
-    if b"content-encoding" in headers:
-        await _refuse(send, 415, "encoding_unsupported", "Send the body without an encoding.")
+    if headers.get(b"content-encoding", b"gzip") != b"gzip":  # which parsers of devices take
+        await _refuse(
+            send, 415, "encoding_unsupported", "Send the body as it is, or JSON with gzip."
+        )
         return
     try:
         async with asyncio.timeout(settings.UPLOAD_MAX_SECONDS):

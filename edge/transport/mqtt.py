@@ -187,7 +187,7 @@ class MqttTransport:
         properties: Properties | None,
     ) -> None:
         with self._changed:
-            self._welcome = reason
+            self._welcome, self._gone = reason, False
             self._most = getattr(properties, "MaximumPacketSize", None)
             self._changed.notify_all()
 

@@ -1,8 +1,9 @@
 """The REST road: `POST /api/v1/captures` in batches, heartbeats, pictures on demand, watchlists.
 
-Bodies are JSON, compressed with gzip for as long as the server takes that (it answers 415
-`encoding_unsupported` where it doesn't). Only an answer in our server's own shape is believed: what
-a captive portal or a broken proxy says is no verdict on an item.
+Bodies are JSON, compressed with gzip for as long as the server takes that (one that doesn't answers
+415 `encoding_unsupported` or, not having noticed, 400 `json_malformed`). Only an answer in our
+server's own shape is believed: what a captive portal or a broken proxy says is no verdict on an
+item.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ _ANSWER_S: Final = 120.0
 _ANSWER_BYTES: Final = 4 << 20
 _WORTH_GZIP: Final = 200  # bytes
 _PLAIN_WORD: Final = re.compile(r"[a-z][a-z0-9_.]{0,79}")
+_NO_GZIP: Final = ("encoding_unsupported", "json_malformed")
 _ABOUT_ITEMS: Final = (400, 409, 422)  # a 404 is about the address
 _FOR_NOW: Final = frozenset({"try_again", "storage_full", "rate_limited"})
 
@@ -125,8 +127,8 @@ class RestTransport:
         if self._gzip and len(body) >= _WORTH_GZIP:
             packed = gzip.compress(body, compresslevel=5, mtime=0)
             status, raw = self._exchange("POST", path, packed, {"Content-Encoding": "gzip"})
-            said = _error(_object(raw)) if status == requests.codes.unsupported_media_type else None
-            if said is None or said[0] != "encoding_unsupported":
+            refusal = _error(_object(raw)) if status in (400, 415) else None
+            if refusal is None or refusal[0] not in _NO_GZIP:
                 return status, raw, len(packed)
             self._gzip = False
         status, raw = self._exchange("POST", path, body)
