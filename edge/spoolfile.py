@@ -141,6 +141,7 @@ class SpoolFile:
         self._path, self._reserve = folder / "spool.db", folder / "spool.reserve"
         self._health = health
         self._evicted: Counter[str] = Counter()
+        self.bytes = 0
         try:
             self.db = _connected(self._path)
             self.bytes = self._counted()
@@ -261,7 +262,7 @@ class SpoolFile:
         """The disk is full: free pages inside the file, for a body of `size` bytes and some."""
         self.give_reserve()
         with self.writing(synced=True):
-            self.free(2 * size + _RESERVE_BYTES // 4, rank) or self.free(size, rank)
+            self.free(2 * size, rank) or self.free(size, rank)
         self.db.execute("PRAGMA wal_checkpoint(RESTART)")
 
     def _set_reserve(self) -> None:
