@@ -15,7 +15,6 @@ import binascii
 import contextlib
 import hmac
 import json
-import os
 import queue
 import subprocess
 import threading
@@ -26,6 +25,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from edge.disk import write_whole
 from edge.health import Health
 from edge.sealing import Sealer, SealError
 from inference.lookalikes import LOOKALIKES
@@ -82,7 +82,8 @@ class Hits:
     """Checks reads against the tokens. `utc_now` is the server's time as the device knows it.
 
     `hook` is called for each hit, in the thread that read the plate: it returns at once. The same
-    token is not a hit again for a minute: a vehicle has several reads. Threads share one.
+    token does not sound again until it has not been seen for a minute: a vehicle has several reads.
+    Threads share one.
     """
 
     def __init__(
@@ -198,17 +199,9 @@ class Hits:
                 "etag": held.etag,
             }
         ).encode()
-        fresh = self._file.with_suffix(".new")
         try:
-            handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(handle, "wb") as out:
-                out.write(self._sealer.seal(clear, _ABOUT))
-                out.flush()
-                os.fsync(out.fileno())
-            fresh.replace(self._file)
+            write_whole(self._file, self._sealer.seal(clear, _ABOUT))
         except OSError:
-            with contextlib.suppress(OSError):
-                fresh.unlink(missing_ok=True)
             self._health.trouble("hotlist", "The watchlist cannot be kept on the disk.")
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from edge.disk import write_whole
 from edge.health import Health
 from edge.settings import Settings, SettingsError, parse_settings
 
@@ -106,18 +105,9 @@ class Remote:
             )
 
     def _write_file(self, settings: Settings) -> None:
-        """Whole or not at all: a power cut leaves the old file or the new one."""
-        fresh = self._file.with_suffix(".new")
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            with fresh.open("w", encoding="utf-8") as out:
-                json.dump(asdict(settings), out)
-                out.flush()
-                os.fsync(out.fileno())
-            fresh.replace(self._file)
+            write_whole(self._file, json.dumps(asdict(settings)).encode())
         except OSError:
-            with contextlib.suppress(OSError):
-                fresh.unlink(missing_ok=True)
             self._health.trouble(
                 "settings", "The new settings are in force but cannot be kept on the disk."
             )
