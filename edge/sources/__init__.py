@@ -67,8 +67,10 @@ def open_source(
         )
     if kind in ("usb", "picamera") or spec.startswith("/dev/"):
         return _local(kind, rest, spec, clock=clock, health=health, place=place)
-    if "://" in spec:
-        raise SourceError("A source's address begins with rtsp, rtsps, http or https.")
+    if not spec or "://" in spec:
+        raise SourceError(
+            "A source is a file, a folder, usb:0, picamera:0 or an address of rtsp or http."
+        )
     path = Path(spec)
     if path.is_dir():
         return FolderSource(path, clock=clock, health=health, place=place, keep=keep)

@@ -69,7 +69,7 @@ class FolderSource:
                 self._health.trouble("source", None)
             except OSError:
                 waiting = []
-                self._health.trouble("source", f"{self.name} cannot be read.")
+                self._health.trouble("source", f"Pictures cannot be read from {self.name}.")
             for path, written in waiting:
                 if self._closed.is_set():
                     return
@@ -136,7 +136,7 @@ class FolderSource:
         except FileNotFoundError:
             pass
         except OSError:
-            self._health.trouble("source", f"{self.name} cannot be written to.")
+            self._health.trouble("source", f"Pictures cannot be moved in {self.name}.")
             self._wait(self._poll)
 
     def _remembered(self) -> set[str]:

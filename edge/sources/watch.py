@@ -22,7 +22,7 @@ _STILL: Final = 0.02
 """Mean change in grey levels. What a decoder's rounding may do to a picture sent again."""
 
 _BLACK: Final = 24
-"""Grey level that 99 of 100 pixels stay below: a lamp or a headlight at night is above."""
+"""Grey level that all but three of a thousand pixels stay below; a headlight has more."""
 
 _EVEN: Final = 2.0
 """Deviation of the grey levels: a lens in fog has more."""
@@ -66,7 +66,7 @@ class Watch:
             or float(np.abs(before - grey).mean()) > _STILL
         ):
             self._reference, self._still_since = grey, at
-        shown = float(np.percentile(grey, 99)) >= _BLACK and float(grey.std()) >= _EVEN
+        shown = float(np.percentile(grey, 99.7)) >= _BLACK and float(grey.std()) >= _EVEN
         if shown or self._shown_since == float("-inf"):
             self._shown_since = at
         self.frozen = at - self._still_since >= self._frozen_after
