@@ -10,6 +10,7 @@ from core.models import User
 
 OPERATE = (SiteRole.Role.OPERATOR, SiteRole.Role.SUPERVISOR)
 SEE = (SiteRole.Role.VIEWER, *OPERATE)
+SUPERVISE = (SiteRole.Role.SUPERVISOR,)
 INSPECT = (SiteRole.Role.AUDITOR,)
 
 

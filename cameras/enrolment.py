@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import segno
 from django.conf import settings
 from django.db import transaction
+from django.utils.safestring import SafeString, mark_safe
 
 from audit.services import Actor, record
 from cameras.keys import PURPOSE, device_key_create
@@ -28,6 +30,12 @@ class Invitation:
 
     token: SetupToken
     text: str = field(repr=False)
+
+    def drawn(self) -> SafeString:
+        """The text as a QR code: an SVG without size or style, with its quiet zone."""
+        code = segno.make(self.text, error="m", micro=False)
+        svg = code.svg_inline(omitsize=True, border=4, dark="#000", light="#fff", svgclass="code")
+        return mark_safe(svg)  # noqa: S308 - squares drawn by segno, no text of anybody's
 
 
 @dataclass(frozen=True, slots=True)

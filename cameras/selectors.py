@@ -62,6 +62,15 @@ def nothing_here() -> NotFound:
     return NotFound("not_found", "There is nothing here.")
 
 
+def camera_or_404(camera_id: uuid.UUID, sites: "models.QuerySet[Site]") -> Camera:
+    """A camera of `sites`, with what is known of its device. NotFound."""
+    known = Camera.objects.select_related("site", "device_settings", "thumbnail")
+    camera = known.filter(pk=camera_id, site__in=sites).first()
+    if camera is None:
+        raise nothing_here()
+    return camera
+
+
 def captures_today(sites: "models.QuerySet[Site]", now: datetime) -> dict[str, int]:
     """Captures received since midnight, each site by its own clock: status → count, and `total`,
     `quarantined`."""
@@ -87,7 +96,7 @@ def cameras_health(sites: "models.QuerySet[Site]", now: datetime) -> list[Camera
     )
     cameras = (
         Camera.objects.filter(site__in=sites, active=True)
-        .select_related("site")
+        .select_related("site", "device_settings")
         .prefetch_related(models.Prefetch("keys", live.order_by("-created_at"), "live_keys"))
     )
     found = [

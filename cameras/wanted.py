@@ -8,9 +8,13 @@ stays as it is.
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from django.db import transaction
+
+from audit.freetext import reference
+from audit.purposes import checked
 from audit.services import Actor, record
 from cameras import pictures
 from cameras.models import Camera, Capture
@@ -18,6 +22,7 @@ from cameras.selectors import nothing_here
 from core.errors import Conflict, NotNow
 from vault import files, sealing
 from vault.keys import KeyDestroyed
+from vault.models import SealedRow
 
 WAIT = timedelta(days=7)
 """For so long a device is asked; then it no longer has the picture, or is gone."""
@@ -41,31 +46,35 @@ def picture_ask(
     actor: Actor,
     purpose: str,
     case_ref: str,
-    tokens: Iterable[uuid.UUID],
+    shows: Sequence[SealedRow],
     now: datetime,
 ) -> None:
     """Have the device asked for the larger picture of a read. Asking twice asks once.
 
-    Conflict `picture_not_wanted` where there is one, or nothing is left to add it to. Why
-    (`purpose`, `case_ref`) and of which plate (`tokens`) stands in the audit log; whether `actor`
-    may look is for the caller to have checked.
+    Why, and of which plates (of the reads `shows`), stands in the audit log: BadInput as for a
+    look. Conflict `picture_not_wanted` where there is one, or nothing is left to add it to. Whether
+    `actor` may look is for the caller to have checked.
     """
+    checked(purpose, case_ref, person=actor.kind == "person")
+    found = (getattr(one, "token_exact", None) for one in shows)
+    tokens = [token for token in found if token is not None]
     waiting = Capture.objects.filter(
         pk=capture.pk, kind=Capture.Kind.READ, picture="", read__isnull=False
     )
     if not waiting.exists():
         raise _not_wanted()
-    if waiting.filter(wanted_at__isnull=True).update(wanted_at=now):
-        record(
-            actor,
-            "ask",
-            purpose=purpose,
-            case_ref=case_ref,
-            subject=capture._meta.label_lower,
-            subject_id=capture.pk,
-            tokens=tokens,
-            detail={"field": "picture"},
-        )
+    with transaction.atomic():
+        if waiting.filter(wanted_at__isnull=True).update(wanted_at=now):
+            record(
+                actor,
+                "ask",
+                purpose=purpose,
+                case_ref=reference(case_ref, tokens),
+                subject=capture._meta.label_lower,
+                subject_id=capture.pk,
+                tokens=tokens,
+                detail={"field": "picture"},
+            )
 
 
 def pictures_wanted(camera: Camera, now: datetime) -> list[str]:

@@ -23,6 +23,7 @@ urlpatterns = [
         name="read_picture",
     ),
     path("reads/<uuid:read_id>/crop/", reads.read_picture, {"which": "crop"}, name="read_crop"),
+    path("reads/<uuid:read_id>/ask/", reads.read_ask, name="read_ask"),
     path("cases/", cases.cases, name="cases"),
     path("cases/<uuid:case_id>/", cases.cases_case, name="cases_case"),
     path("cases/<uuid:case_id>/open/", cases.cases_open, name="cases_open"),
@@ -46,6 +47,12 @@ urlpatterns = [
     ),
     path("alerts/<uuid:alert_id>/entry/", alerts.alerts_entry, name="alerts_entry"),
     path("cameras/", cameras.cameras, name="cameras"),
+    path("cameras/<uuid:camera_id>/", cameras.cameras_camera, name="cameras_camera"),
+    path("cameras/<uuid:camera_id>/open/", cameras.cameras_open, name="cameras_open"),
+    path(
+        "cameras/<uuid:camera_id>/thumbnail/", cameras.cameras_thumbnail, name="cameras_thumbnail"
+    ),
+    path("cameras/<uuid:camera_id>/setup/", cameras.cameras_setup, name="cameras_setup"),
     path("search/", searching.search, name="search"),
     path("audit/", audit.audit, name="audit"),
     path("audit/verify/", audit.audit_verify, name="audit_verify"),

@@ -87,6 +87,12 @@ CAMERA_STATES = {
     "new": Shown("Never heard of", "none", "dash"),
 }
 
+SETTINGS_STATES = {
+    "applied": Shown("In force", "good", "check"),
+    "waiting": Shown("Not yet in force", "wait", "hourglass"),
+    "refused": Shown("Refused by the device", "bad", "cross"),
+}
+
 REFUSALS = {
     "too-small": "too small",
     "blurred": "blurred",

@@ -10,8 +10,9 @@ from django.urls import reverse
 from unfold import widgets
 
 from audit.adminsite import AnyForm, AnyInline, RowsBelow, badge, page_action
+from cameras.admin.devices import settings_page, setup_page
 from cameras.admin.keys import KeysBelow
-from cameras.adminsite import AuditedAdmin
+from cameras.adminsite import AuditedAdmin, row_or_404
 from cameras.models import Camera, Organisation, Site, SiteRole, Zone
 from cameras.values import country
 from core.errors import BadInput
@@ -159,11 +160,28 @@ class CameraAdmin(AuditedAdmin):
     )
     readonly_fields = ("state", "last_seen_at", "through", "queue_depth", "clock_skew_seconds")
     inlines = [KeysBelow]
-    actions_detail = ["add_key"]
+    actions_detail = ["device_settings", "set_up", "add_key"]
 
     @badge("state", STATE_COLOURS, ordering="state")
     def health(self, camera: Camera) -> str:
         return camera.get_state_display()
+
+    @page_action(
+        "Device settings",
+        path="device-settings",
+        permission="cameras.change_camera",
+        icon="tune",
+    )
+    def device_settings(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """What its device is to do."""
+        return settings_page(self, request, row_or_404(self, request, object_id))
+
+    @page_action(
+        "Set up a device", path="set-up", permission="cameras.add_devicekey", icon="qr_code"
+    )
+    def set_up(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """A token by which a device becomes this camera."""
+        return setup_page(self, request, row_or_404(self, request, object_id))
 
     @page_action("New key", path="new-key", permission="cameras.add_devicekey", icon="key")
     def add_key(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -13,7 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from audit.purposes import PURPOSES
-from cameras.models import Site
+from cameras.models import DeviceSettings, Site
 from dashboard import wording
 from enforcement.cases.reasons import CONFIRM, DISMISS
 from enforcement.rights.outcomes import Reason
@@ -95,6 +95,12 @@ def certainty_badge(certainty: str) -> SafeString:
 def camera_badge(state: str) -> SafeString:
     """A camera's state."""
     return _badge(wording.CAMERA_STATES[state])
+
+
+@register.simple_tag
+def settings_badge(settings: DeviceSettings) -> SafeString:
+    """Whether a device has its settings in force."""
+    return _badge(wording.SETTINGS_STATES[settings.state])
 
 
 @register.filter

@@ -9,13 +9,15 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from audit.purposes import for_people
-from cameras.access import OPERATE
+from cameras.access import OPERATE, person_actor
 from cameras.models import Capture
-from core.errors import BadInput, NotFound
+from cameras.wanted import can_ask, picture_ask
+from core.errors import BadInput, Conflict, NotAllowed, NotFound
 from dashboard import purposes
 from dashboard.gates import OperatorRequest, gate
 from dashboard.plates import picture_response, slot_response, stated, text_of
 from dashboard.selectors import verdicts_of
+from enforcement.cases.selectors import read_decided
 from plates.selectors import read_get, reads_of_capture
 
 
@@ -55,6 +57,30 @@ def read_open(request: OperatorRequest, read_id: uuid.UUID) -> HttpResponse:
     return HttpResponseRedirect(reverse("read", args=[row.pk]))
 
 
+@require_POST
+@gate(*OPERATE)
+def read_ask(request: OperatorRequest, read_id: uuid.UUID) -> HttpResponse:
+    """Have the camera asked for the larger picture, under the purpose the read was opened with."""
+    row = read_get(read_id, request.sites)
+    chosen = stated(request, "read", row)
+    if chosen is None:
+        raise NotAllowed("purpose_required", "Say why before you ask for a picture.")
+    capture = Capture.objects.filter(pk=row.capture_id).first()
+    if capture is None:
+        raise NotFound("forgotten", "This read is no longer kept.")
+    if read_decided(row):
+        raise Conflict("case_closed", "Its case is decided: nothing is added to it any more.")
+    picture_ask(
+        capture=capture,
+        actor=person_actor(request.user, request),
+        purpose=chosen.code,
+        case_ref=chosen.case_ref,
+        shows=reads_of_capture(capture.pk, request.sites),
+        now=timezone.now(),
+    )
+    return HttpResponseRedirect(reverse("read", args=[row.pk]))
+
+
 def _page(
     request: OperatorRequest, read_id: uuid.UUID, error: BadInput | None = None
 ) -> HttpResponse:
@@ -71,12 +97,17 @@ def _page(
         "read": row,
         "capture": capture,
         "verdict": verdicts_of([row]).get(row.pk),
+        "now": timezone.now(),
         "chosen": chosen,
         "text": text,
         "purposes": for_people(),
         "error": error,
         "has_crop": bool(row.crop or (capture and capture.crop)),
         "has_picture": bool(capture and capture.picture),
+        "may_ask": chosen is not None
+        and capture is not None
+        and can_ask(capture)
+        and not read_decided(row),
     }
     return render(request, "dashboard/read.html", context, status=error.status if error else 200)
 

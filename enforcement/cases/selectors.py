@@ -6,7 +6,8 @@ from django.db.models import QuerySet
 
 from cameras.models import Site
 from core.errors import NotFound
-from enforcement.cases.models import OPEN_STATES, Case
+from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case, Evidence
+from plates.models import PlateRead
 
 
 def case_get(case_id: uuid.UUID, sites: "QuerySet[Site]") -> Case:
@@ -28,3 +29,11 @@ def cases_queue(sites: "QuerySet[Site]", *, state: str | None = None) -> "QueryS
         .select_related("site", "decided_by")
         .order_by("opened_at", "pk")
     )
+
+
+def read_decided(read: PlateRead) -> bool:
+    """Whether a read is evidence of cases that are all over: nothing is added to it any more."""
+    states = Evidence.objects.filter(
+        token_exact=read.token_exact, capture_id=read.capture_id
+    ).values_list("case__state", flat=True)
+    return bool(states) and set(states) <= set(CLOSED_STATES)

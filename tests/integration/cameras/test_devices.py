@@ -288,7 +288,7 @@ def ask(one: Capture) -> None:
         actor=Actor("person", "olga"),
         purpose="quality-check",
         case_ref="",
-        tokens=[],
+        shows=[],
         now=now(),
     )
 
