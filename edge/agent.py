@@ -206,6 +206,7 @@ class Agent:
                         self.health,
                         on_frame=self._on_frame,
                         on_read=self._on_read,
+                        hold=self.spool.hold,
                         waits=self._waits,
                     ).run(stop)
                 return
@@ -315,4 +316,6 @@ class Agent:
 def first(config: Config, device: Device) -> Settings:
     """What holds until the server sets more: the configuration's, for the site's own plates."""
     settings = config.settings
-    return settings if settings.regions else replace(settings, regions=device.regions)
+    if settings.regions:
+        return settings
+    return replace(settings, regions=device.regions, regions_strict=device.regions_strict)

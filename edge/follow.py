@@ -23,6 +23,8 @@ EAGER: Final = 8
 """Reads after which an unsettled plate is not read in every frame any more …"""
 PATIENT: Final = 0.25
 """… but after so many seconds."""
+PATIENCE: Final = 3.0
+"""Seconds for which a plate may go unseen: at a distance it is detected in some frames only."""
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 1.0
 """Seconds until what was read in vain is tried again; they double each time."""
@@ -55,7 +57,7 @@ class Follower:
     """Follows the plates of one camera, frame by frame: `due`, then `saw`; or `still`."""
 
     def __init__(self) -> None:
-        self.tracker = Tracker()
+        self.tracker = Tracker(max_gap=PATIENCE)
         self.seen_before: dict[int, int] = {}
         """Of each live track, in how many frames its place had been read in vain."""
         self._reads: dict[int, _Read] = {}

@@ -11,6 +11,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from edge.clock import Clock
@@ -41,7 +42,9 @@ class Pipeline:
     source waits. `choice`: which models run on what; picked if not given. `on_frame`: called for
     each frame, with the plates as last known; frames that were dropped are shown too, so numbers
     may come a little out of order. `on_read`: called for each vehicle told, after it is in the
-    outbox. Both are called from the pipeline's threads and must be quick.
+    outbox. `hold`: told all the time when the first frame was captured of what is seen and not in
+    the outbox yet, None where nothing is (`Spool.hold`). All are called from the pipeline's threads
+    and must be quick.
     """
 
     def __init__(
@@ -54,13 +57,14 @@ class Pipeline:
         on_frame: OnFrame | None = None,
         on_read: OnRead | None = None,
         *,
+        hold: Callable[[datetime | None], None] | None = None,
         waits: bool = False,
         choice: Choice | None = None,
     ) -> None:
         self._source, self._outbox, self._settings = source, outbox, settings
         self._clock, self._health = clock, health
         self._on_frame, self._on_read = on_frame, on_read
-        self._waits = waits
+        self._hold, self._waits = hold, waits
         self._choice = choice
         self._engine: tuple[tuple[tuple[str, ...], bool], Engine] | None = None
         self._marks: tuple[Mark, ...] = ()
@@ -84,18 +88,19 @@ class Pipeline:
         try:
             while not stop.is_set():
                 frame = self._queue.get(_POLL)
-                if frame is None:
-                    if self._queue.ended:
-                        break
-                    continue
-                last = frame
-                self._look(road, frame)
+                if frame is not None:
+                    last = frame
+                    self._look(road, frame)
+                elif self._queue.ended:
+                    break
+                self._tell_hold(road, last)
         finally:
             self._source.close()
             self._queue.end()
             if last is not None:
                 self._finish(road, last)
             publisher.close()
+            self._tell_hold(road, None)
             capture.join(timeout=5)
         if self._failed is not None:
             raise self._failed
@@ -142,6 +147,15 @@ class Pipeline:
             self._health.note("latency_ms", round(1000 * (self._clock.now() - frame.at)))
         self._marks = _marks(road, look)
         self._show(frame)
+
+    def _tell_hold(self, road: Road, last: Frame | None) -> None:
+        if self._hold is None:
+            return
+        since = [road.publisher.waiting_since()]
+        if last is not None:
+            at = last.at if self._waits else self._clock.now()
+            since.append(road.votes.waiting_since(at))
+        self._hold(min((one for one in since if one is not None), default=None))
 
     def _show(self, frame: Frame) -> None:
         if self._on_frame is not None:

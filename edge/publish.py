@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 import cv2
@@ -81,16 +82,23 @@ class Publisher:
         self._on_read = on_read
         self._jobs: queue.Queue[_Job | None] = queue.Queue(MOST_WAITING)
         self._frames_sent: deque[int] = deque(maxlen=64)
+        self._waiting: deque[datetime] = deque()
         self._thread = threading.Thread(target=self._work, name="publish", daemon=True)
         self._thread.start()
 
     def vehicle(self, told: Told, plan: Plan, blur: Blur) -> None:
         """Waits where too many wait."""
+        self._waiting.append(min(shot.frame.captured_at for shot in told.shots))
         self._jobs.put(_Job(plan, blur, told, None))
 
     def frame(self, frame: Frame, plan: Plan) -> None:
         """A whole frame in which nothing was looked for. Waits where too many wait."""
+        self._waiting.append(frame.captured_at)
         self._jobs.put(_Job(plan, "none", None, frame))
+
+    def waiting_since(self) -> datetime | None:
+        """When the first of what is not in the outbox yet was captured; None where all is."""
+        return min(tuple(self._waiting), default=None)
 
     def close(self) -> None:
         self._jobs.put(None)
@@ -108,6 +116,7 @@ class Publisher:
                 log.exception("publish failed: %s", type(error).__name__)
             else:
                 self._health.trouble("publish", None)
+            self._waiting.popleft()  # whoever asks between finds it waiting a little too long
 
     def _do(self, job: _Job) -> None:
         told = job.told
@@ -196,6 +205,8 @@ def _read_item(told: Told, blur: Blur) -> Item:
         crop, further = fitted(cut, READ_CROP_BYTES)
         scale = shrunk * further
     read = read_fields(told.agreed, shot.plate, at, scale)
+    # that both texts are one vehicle's, the server learns from the candidates
+    read["candidates"] += [[text, 0.0] for text in told.before if text != told.agreed.text]
     return Item(
         "read",
         shot.frame.captured_at,

@@ -5,7 +5,7 @@ A vehicle is told
   height in both (one that is just coming out from behind something grows to one side, and half of
   it reads as a plate too);
 - at the latest after `LONGEST_WAIT` seconds in view, or when it leaves, with what there is;
-- again only where more frames settle on another text, `MOST_TOLD` times in all.
+- again only where more frames settle on another text, or settle at last, `MOST_TOLD` times in all.
 
 What stands is told once however long it stays, also where something passes in front of it.
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from edge.items import Frame
@@ -30,7 +31,10 @@ SETTLED: Final = 0.95
 AGREEING: Final = 2
 SHAPE: Final = 0.12
 """Share by which the plate's width for its height may differ between the two."""
-LONGEST_WAIT: Final = 3.0
+LONGEST_WAIT: Final = 20.0
+LONGEST_HOLD: Final = 60.0
+"""Seconds for which a vehicle that is not told yet keeps the server from taking this camera's
+account up to now for complete."""
 MOST_TOLD: Final = 3
 MOST_SHOTS: Final = 3
 GLIMPSE: Final = 0.2
@@ -56,13 +60,17 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A vehicle that is to be told of. `shots`: its frames, best first, at least one. `again`: it
-    was told before with another text."""
+    """A vehicle that is to be told of. `shots`: its frames, best first, at least one. `before`:
+    what it was told to read before, if it was."""
 
     track: int
     agreed: Consensus
     shots: tuple[Shot, ...]
-    again: bool
+    before: tuple[str, ...]
+
+    @property
+    def again(self) -> bool:
+        return bool(self.before)
 
 
 @dataclass(slots=True)
@@ -75,6 +83,7 @@ class _Vehicle:
     told_settled: bool = False
     place: Place = (0.0, 0.0, 0.0, 0.0)
     place_since: float = 0.0
+    first_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +125,7 @@ class Votes:
         `least`: confidence under which nothing is told."""
         found = []
         for track in live:
-            vehicle = self._vehicles.setdefault(track.number, _Vehicle())
+            vehicle = self._vehicles.setdefault(track.number, _Vehicle(first_at=track.first_at))
             if overlap(vehicle.place, track.place) < SAME_PLACE:
                 vehicle.place, vehicle.place_since = track.place, frame.at
             if track.reads != vehicle.reads:
@@ -162,6 +171,19 @@ class Votes:
             if vehicle.told and track.last_at - vehicle.place_since >= STANDING:
                 self._gone.append(_Gone(tuple(vehicle.told), track.place, track.last_at))
         return found
+
+    def waiting_since(self, at: float) -> datetime | None:
+        """When the first frame was captured of those that may still be told of; None where there
+        are none. Who has been in view for `LONGEST_HOLD` without a text does not count."""
+        return min(
+            (
+                shot.frame.captured_at
+                for vehicle in self._vehicles.values()
+                for shot in vehicle.shots
+                if at - vehicle.first_at <= LONGEST_HOLD
+            ),
+            default=None,
+        )
 
     def _known(self, text: str, place: Place, at: float) -> bool:
         """Whether this is a vehicle that stood here, was hidden, and still stands."""
@@ -211,7 +233,7 @@ def _worth(plate: Plate, text: str) -> tuple[bool, float, int]:
 
 def _tell(vehicle: _Vehicle, track: Track) -> Told:
     assert vehicle.agreed is not None
-    told = Told(track.number, vehicle.agreed, tuple(vehicle.shots), again=bool(vehicle.told))
+    told = Told(track.number, vehicle.agreed, tuple(vehicle.shots), tuple(vehicle.told))
     vehicle.told.append(vehicle.agreed.text)
     vehicle.told_settled = vehicle.settled
     vehicle.shots.clear()
