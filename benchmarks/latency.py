@@ -72,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="for how long (60)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON last")
     arguments = parser.parse_args(argv)
-    made = set_up(real=False)
+    made = set_up()
     pictures = crops()
     cameras = ("gantry-north", "gantry-south")
     keys = {name: made["cameras"][name] for name in cameras}

@@ -184,7 +184,7 @@ def spent(before: dict[str, Cost], after: dict[str, Cost], frames: int) -> dict[
 
 def measure(url: str, stock: Stock, *, rate: float, seconds: float) -> dict[str, Any]:
     """Set up, send, wait until everything has its outcome, and count."""
-    made = set_up(real=False)
+    made = set_up()
     keys: dict[str, str] = made["cameras"]
     rights = vignettes(stock, made["run"])
     for start in range(0, len(rights), 100):

@@ -107,6 +107,11 @@ class Operator:
         if answer.status_code != 302:
             raise DemoError(f"logging in as {name}: HTTP {answer.status_code}")
 
+    def outcome(self, capture_id: str) -> dict[str, Any]:
+        """What became of a capture of a site of theirs."""
+        answer = self.http.get(f"{self.url}/api/v1/captures/{capture_id}", timeout=TIMEOUT)
+        return dict(_checked(answer, "asking for a capture", 200))
+
     def reads(self, capture_id: str) -> list[dict[str, Any]]:
         """The plates of a capture; each look is in the audit log with this purpose."""
         answer = self.http.get(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from audit.services import Actor
+from cameras.enrolment import setup_token_create
 from cameras.keys import device_key_create, device_key_revoke
 from cameras.models import Camera, DeviceKey, Organisation, Site, SiteRole
 from cameras.registry import registry_save
@@ -67,6 +68,16 @@ BENCH: dict[str, dict[str, Any]] = {
     }
     for region, regions in (("us", ["US"]), ("eu", ["EUROPE"]), ("br", ["BR"]))
 }
+AGENT: dict[str, dict[str, Any]] = {
+    "video": {
+        "name": "Your video",
+        "kind": Site.Kind.VIGNETTE,
+        "scheme": "CZ",
+        "regions": [],  # vehicles from anywhere
+        "cameras": {"video": ("An edge agent", Camera.Role.PASSING)},
+        "keep": KEEP_MINUTES,
+    }
+}
 PEOPLE: dict[str, tuple[str, ...]] = {
     "viewer": (SiteRole.Role.VIEWER,),
     "operator": (SiteRole.Role.OPERATOR,),
@@ -76,13 +87,13 @@ PEOPLE: dict[str, tuple[str, ...]] = {
 }
 
 
-def demo_setup(*, bench: bool, now: datetime) -> dict[str, Any]:
+def demo_setup(*, bench: bool, agent: bool, now: datetime) -> dict[str, Any]:
     """Make the operator; its fresh keys and passwords, for the terminal and nowhere else."""
     schemes_load()
     organisation, _ = Organisation.objects.get_or_create(name="Demo operator")
     sites = {
         slug: _site(organisation, slug, plan)
-        for slug, plan in {**SITES, **(BENCH if bench else {})}.items()
+        for slug, plan in {**SITES, **(BENCH if bench else {}), **(AGENT if agent else {})}.items()
     }
     _forget_earlier(list(sites.values()), now)
     logins = {name: _person(name, roles, list(sites.values())) for name, roles in PEOPLE.items()}
@@ -98,9 +109,15 @@ def demo_setup(*, bench: bool, now: datetime) -> dict[str, Any]:
     kept = [site.name for site in sites.values() if site.slug != "gantry-south"]
     return {
         "run": f"demo-{now:%Y%m%dT%H%M%S}",
+        "since": now.isoformat(),
         "cameras": {
             camera.slug: _device_key(camera, now)
             for camera in Camera.objects.filter(site__in=sites.values())
+            if camera.slug not in AGENT
+        },
+        "setup_tokens": {
+            camera.slug: setup_token_create(camera=camera, actor=COMMAND, now=now).text
+            for camera in Camera.objects.filter(site__in=sites.values(), slug__in=AGENT)
         },
         "provider": provider_key_create(provider=provider, actor=COMMAND, now=now, label=KEY_LABEL)[
             1

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from typing import Any
 from demo import programme
 from demo.client import DemoError, Device, Operator, Seller
 from demo.programme import Item, ProgrammeError
+from demo.video import play_video, say
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTLE_SECONDS = 120.0
@@ -136,13 +137,14 @@ class Bar:
             print(f"  {self.what} {self.done}/{self.total}", file=sys.stderr)
 
 
-def set_up(real: bool) -> dict[str, Any]:
+def set_up(*, real: bool = False, agent: bool = False) -> dict[str, Any]:
     """Run `manage demo_setup`; its keys and log-ins."""
     command = [
         sys.executable,
         str(ROOT / "manage.py"),
         "demo_setup",
         *(["--bench"] if real else []),
+        *(["--agent"] if agent else []),
     ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     if done.returncode:
@@ -156,8 +158,6 @@ def items_of(arguments: argparse.Namespace, start: datetime) -> Iterable[Item]:
         return programme.benchmark(data_folder(), start)
     if arguments.images:
         return programme.folder(Path(arguments.images), start)
-    if arguments.video:
-        return list(programme.video(Path(arguments.video), start))
     return programme.scripted(start)
 
 
@@ -170,9 +170,11 @@ def data_folder() -> Path:
 def play(arguments: argparse.Namespace) -> tuple[list[Played], dict[str, Any]]:
     """Set up, post everything, wait until everything is settled."""
     say("Setting up the demo operator …")
-    made = set_up(arguments.real)
+    made = set_up(real=arguments.real, agent=bool(arguments.video))
     start = datetime.now(UTC)
-    if not (arguments.real or arguments.images or arguments.video):
+    if arguments.video:
+        return through_agent(arguments, made), made
+    if not (arguments.real or arguments.images):
         Seller(arguments.url, made["provider"]).deliver(programme.rights(start, made["run"]))
     played = [Played(item) for item in items_of(arguments, start)]
     here = threading.local()
@@ -205,6 +207,19 @@ def play(arguments: argparse.Namespace) -> tuple[list[Played], dict[str, Any]]:
     return played, made
 
 
+def through_agent(arguments: argparse.Namespace, made: dict[str, Any]) -> list[Played]:
+    """The video through an agent process; wait until everything it sent is settled."""
+    operator = Operator(arguments.url, "operator", made["logins"]["operator"])
+    arrived = play_video(arguments.agent, Path(arguments.video), made, operator)
+    played = [Played(item, capture_id) for item, capture_id in arrived]
+    time.sleep(SWEEP_SECONDS)
+    await_last_word(played, lambda one: operator.outcome(one.capture_id))
+    for one in played:
+        if one.status == "recognised":
+            one.reads = operator.reads(one.capture_id)
+    return played
+
+
 def settle(played: list[Played], devices: dict[str, Device]) -> None:
     """Every camera says that it has sent everything; then wait for the last word on each picture.
 
@@ -218,11 +233,16 @@ def settle(played: list[Played], devices: dict[str, Device]) -> None:
         now = datetime.now(UTC)
         devices[name].heartbeat(through=now, sent_at=now)
     time.sleep(SWEEP_SECONDS)
+    await_last_word(played, lambda one: devices[one.item.camera].outcome(one.capture_id))
+
+
+def await_last_word(played: list[Played], ask: Callable[[Played], dict[str, Any]]) -> None:
+    """Ask what became of each until everything is settled, for `SETTLE_SECONDS` at most."""
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
         for one in played:
             if one.capture_id:
-                one.outcome = devices[one.item.camera].outcome(one.capture_id)
+                one.outcome = ask(one)
         if all(one.settled() for one in played) or time.monotonic() > deadline:
             return
         time.sleep(1)
@@ -289,6 +309,7 @@ def summary(
             "p95": round(latencies[int(0.95 * (len(latencies) - 1))], 1) if latencies else None,
         },
         "url": arguments.url,
+        "through_agent": bool(arguments.video),
         "results": [
             {
                 "file": one.item.name,
@@ -309,11 +330,6 @@ def summary(
     }
 
 
-def say(text: str = "") -> None:
-    """To people: stderr, so that `--json` keeps stdout for itself."""
-    print(text, file=sys.stderr, flush=True)
-
-
 def report(played: list[Played], total: dict[str, Any], made: dict[str, Any], once: bool) -> None:
     """The table, the figures, and how to go on."""
     width = min(28, max((len(one.item.name) for one in played), default=10))
@@ -332,7 +348,7 @@ def report(played: list[Played], total: dict[str, Any], made: dict[str, Any], on
     if latency["p50"] is not None:
         say(
             f"  receipt to first verdict: p50 {latency['p50']:.0f} ms, p95 {latency['p95']:.0f} ms "
-            f"({AT_ONCE} pictures at a time)"
+            + ("(as they came)" if total["through_agent"] else f"({AT_ONCE} pictures at a time)")
         )
     say()
     for note in made["notes"]:
@@ -354,7 +370,8 @@ def main(argv: list[str] | None = None) -> int:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--real", action="store_true", help="play the benchmark pictures")
     what.add_argument("--images", metavar="DIR", help="play your own pictures")
-    what.add_argument("--video", metavar="FILE", help="play your own video")
+    what.add_argument("--video", metavar="FILE", help="play your own video through an edge agent")
+    parser.add_argument("--agent", metavar="COMMAND", help="the edge agent's command")
     arguments = parser.parse_args(argv)
     try:
         played, made = play(arguments)

@@ -1,7 +1,6 @@
 """What the demo plays: the scripted scenes, the benchmark pictures, or the user's own."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -13,7 +12,6 @@ SCRIPT = HERE / "script.json"
 PICTURES = HERE / "pictures"
 ZONE = ZoneInfo("Europe/Prague")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
-FRAMES_PER_SECOND = 3.0
 DELIVERED = (
     *("kind", "scheme", "product", "plate", "plates", "country", "category"),
     *("max_present", "reason", "site", "version"),
@@ -106,34 +104,6 @@ def folder(path: Path, start: datetime) -> list[Item]:
         )
         for index, file in enumerate(files)
     ]
-
-
-def video(path: Path, start: datetime) -> Iterator[Item]:
-    """Three frames a second of a video, as a gantry camera would send them."""
-    import cv2
-
-    film = cv2.VideoCapture(str(path))
-    if not film.isOpened():
-        raise ProgrammeError(f"{path} is not a video that OpenCV can open")
-    rate = film.get(cv2.CAP_PROP_FPS) or 25.0
-    step = max(1, round(rate / FRAMES_PER_SECOND))
-    length = timedelta(seconds=(film.get(cv2.CAP_PROP_FRAME_COUNT) or 0) / rate)
-    index = 0
-    while film.grab():
-        if index % step == 0:
-            done, frame = film.retrieve()
-            if done:
-                at = timedelta(seconds=index / rate)
-                jpeg = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
-                yield Item(
-                    name=f"{path.name} at {at.total_seconds():.1f} s",
-                    data=jpeg.tobytes(),
-                    camera="gantry-north",
-                    captured_at=start - length + at,
-                    group="video",
-                )
-        index += 1
-    film.release()
 
 
 def _day(value: dict[str, int], today: date) -> date:

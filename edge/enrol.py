@@ -47,6 +47,7 @@ class Device:
     camera: str
     site: str
     regions: tuple[str, ...] = ()
+    regions_strict: bool = False
 
 
 def parse_invitation(text: str, *, plain: bool = False) -> Invitation:
@@ -150,7 +151,9 @@ def _device(raw: dict[str, Any]) -> Device:
     regions = raw.get("regions") or []
     if not isinstance(regions, list) or not all(isinstance(one, str) for one in regions):
         raise ValueError("not a device")
-    return Device(**values, regions=tuple(regions))
+    return Device(
+        **values, regions=tuple(regions), regions_strict=raw.get("regions_strict") is True
+    )
 
 
 def device_save(data: Path, device: Device) -> None:
