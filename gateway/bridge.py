@@ -1,10 +1,10 @@
 """The bridge: a broker's messages into the product, each acknowledged after its rows are committed.
 
-The broker keeps what is not acknowledged (QoS 1, a session that outlives the connection). So
-whenever something we stand on is away, the bridge lets go of the broker, waits, and is given
-everything again; event ids make that harmless. One thread: what is received, stored and
-acknowledged happens in that order, and an acknowledgement can never meet another connection's
-message of the same number.
+The broker keeps what is not acknowledged (QoS 1, a session that outlives the connection). So while
+something we stand on is away, the bridge waits with what it was given, and takes no more than it
+can hold. When it ends, or its connection does, it is given the same again; event ids make that
+harmless. One thread: what is received, stored and acknowledged happens in that order, and an
+acknowledgement can never meet another connection's message of the same number.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ AWAY = (OperationalError, InterfaceError, OSError)
 
 _KEEPALIVE: Final = 30
 _SESSION_SECONDS: Final = 31 * 24 * 3600  # as old as a capture may be
-_AT_ONCE: Final = 100  # messages the broker may have under way to us (MQTT 5 asks; 3.1.1: its own)
+_AT_ONCE: Final = 100  # messages the broker may have under way to us; of 3.1.1 it does not know
 _TRIES: Final = 3
 _FIRST_DELAY: Final = 0.5
 _LONGEST_DELAY: Final = 30.0
@@ -84,10 +84,11 @@ class Bridge:
         self._alive = alive
         self._inbox: deque[mqtt.MQTTMessage] = deque()
         self._failures: Counter[bytes] = Counter()
+        self._resting_until = 0.0
         self._refused_by_broker: str | None = None
         self._subscribed = False
         self._delay = _FIRST_DELAY
-        self._touched = 0.0
+        self._heard = self._touched = 0.0
         self._told = time.monotonic()
         self.counts: Counter[str] = Counter()
         """Since the last line in the log: `stored`, `refused_<code>`, `left`."""
@@ -96,22 +97,25 @@ class Bridge:
         """Blocks until `stop`. Trouble with broker or database is logged, waited for and retried,
         each time longer up to `_LONGEST_DELAY` seconds."""
         while not stop.is_set():
-            client = self._client()
+            client, pause = self._client(), 0.0
             try:
                 self._serve(client, stop)
-            except (_Refused, *AWAY) as error:
-                detail = str(error) if isinstance(error, _Refused) else type(error).__name__
-                log.warning("bridge_waits", why=detail, seconds=round(self._delay, 1))
-                connections.close_all()  # the next try has a connection of its own
+            except (_Refused, OSError) as error:
+                pause = self._pause(str(error) if isinstance(error, _Refused) else _name(error))
             finally:
                 # what was received and not stored comes again with the next connection
                 self._inbox.clear()
                 self._subscribed = False
                 client.disconnect()
-            if not stop.is_set():
-                stop.wait(self._delay * random.uniform(0.5, 1.0))
-                self._delay = min(2 * self._delay, _LONGEST_DELAY)
+            stop.wait(pause)
         self._tell()
+
+    def _pause(self, why: str) -> float:
+        """How many seconds to wait because of `why`: each time longer, until something goes."""
+        pause = self._delay * random.uniform(0.5, 1.0)
+        self._delay = min(2 * self._delay, _LONGEST_DELAY)
+        log.warning("bridge_waits", why=why, seconds=round(pause, 1))
+        return pause
 
     # --- one connection -----------------------------------------------------------------------
     def _client(self) -> mqtt.Client:
@@ -136,7 +140,7 @@ class Bridge:
 
     def _serve(self, client: mqtt.Client, stop: threading.Event) -> None:
         """Connect, and take messages until `stop`; raises what ended it."""
-        began = time.monotonic()
+        self._heard = time.monotonic()
         if self._broker.version == 5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = _SESSION_SECONDS
@@ -151,12 +155,12 @@ class Bridge:
         else:
             client.connect(self._broker.host, self._broker.port, _KEEPALIVE)
         while not stop.is_set():
-            ended = client.loop(0.5)
+            ended = client.loop(0.2)
             if self._refused_by_broker is not None:
                 raise _Refused(self._refused_by_broker)
             if ended != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 raise ConnectionError
-            if not self._subscribed and time.monotonic() - began > _KEEPALIVE:
+            if not self._subscribed and time.monotonic() - self._heard > _KEEPALIVE:
                 raise TimeoutError
             self._empty(client)
             self._note()
@@ -196,14 +200,25 @@ class Bridge:
 
     # --- messages -----------------------------------------------------------------------------
     def _empty(self, client: mqtt.Client) -> None:
-        while self._inbox:
-            message = self._inbox.popleft()
-            if self._stored(message):
+        """Store and acknowledge what has come, as far as it goes."""
+        while self._inbox and time.monotonic() >= self._resting_until:
+            message = self._inbox[0]
+            try:
+                done = self._stored(message)
+            except AWAY as error:
+                connections.close_all()  # the next try has a connection of its own
+                self._resting_until = time.monotonic() + self._pause(_name(error))
+                break
+            self._inbox.popleft()
+            self._heard = time.monotonic()
+            if done:
                 client.ack(message.mid, message.qos)
                 self._delay = _FIRST_DELAY
+        if len(self._inbox) > _AT_ONCE:
+            raise _Refused("more waits than can be held")
 
     def _stored(self, message: mqtt.MQTTMessage) -> bool:
-        """Whether a message is done with, by being stored or refused for good."""
+        """Whether a message is done with, by being stored or refused for good. Raises of `AWAY`."""
         name = hashlib.sha256(message.payload).digest()
         if self._failures[name] >= _TRIES:
             return False
@@ -214,11 +229,12 @@ class Bridge:
         except Exception as error:
             self._failures[name] += 1
             if self._failures[name] < _TRIES:
-                raise _Refused(f"a message could not be taken: {type(error).__name__}") from None
+                log.warning("bridge_failed", error=_name(error))
+                raise OSError from None
             self.counts["left"] += 1
-            log.error("bridge_left", error=type(error).__name__, tries=_TRIES)
+            log.error("bridge_left", error=_name(error), tries=_TRIES)
             return False
-        self._failures.pop(name, None)
+        del self._failures[name]
         self.counts["stored"] += taken.stored
         for code, count in taken.refused.items():
             self.counts[f"refused_{code}"] += count
@@ -246,3 +262,8 @@ def _topic(message: mqtt.MQTTMessage) -> str:
         return message.topic
     except UnicodeDecodeError:
         return ""
+
+
+def _name(error: Exception) -> str:
+    """What a log may hold of an error: its text could quote a message."""
+    return type(error).__name__
