@@ -198,6 +198,8 @@ class Heartbeat:
         said["spool_evicted"] = sum(n for n in evicted if isinstance(n, int))
         said["hits"] = sum(int(known.get(f"hits_{how}", 0)) for how in ("exact", "possible"))
         said["version"] = edge.__version__
+        if "provider" in said:  # onnxruntime's name: CUDAExecutionProvider
+            said["provider"] = str(said["provider"]).removesuffix("ExecutionProvider").lower()
         said |= device_facts(self._folder)
         said |= {f"trouble_{name}": True for name in self._health.troubles if name in _TROUBLES}
         return {name: value for name, value in said.items() if name not in self._unwanted}

@@ -81,7 +81,7 @@ class Reorder(Generic[T]):
             return None
         planned = self._due()
         shown = heapq.heappop(self._heap)
-        while self._heap and now >= self._heap[0].arrived + self._most:
+        while self._heap and now >= self._latest():
             self.skipped += 1
             shown = heapq.heappop(self._heap)
             planned = now
@@ -92,9 +92,12 @@ class Reorder(Generic[T]):
         return shown.thing
 
     def _due(self) -> float:
-        first = self._heap[0]
-        latest = first.arrived + self._most
+        first, latest = self._heap[0], self._latest()
         if self._last is None:
             return min(latest, first.arrived + self._target)
         step = max(0.0, first.at - self._last.at) / self.pace
         return min(latest, self._shown_at + step)
+
+    def _latest(self) -> float:
+        """When the longest waiting one has waited long enough; it may not be the next in order."""
+        return min(one.arrived for one in self._heap) + self._most

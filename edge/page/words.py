@@ -14,6 +14,7 @@ PARTS: Final[Mapping[str, str]] = {
     "source": "Camera",
     "pipeline": "Reading",
     "models": "Models",
+    "publish": "Keeping",
     "spool": "Queue",
     "sender": "Sending",
     "heartbeat": "Server",

@@ -135,7 +135,12 @@ def test_the_server_takes_everything_it_may_say(bench: Bench) -> None:
     """Against the server's own reading of a heartbeat: a fact it does not know would cost all."""
     from edge.heartbeat import _TOLD, _TROUBLES
 
-    words = {"mode": "read", "mode_why": "bandwidth", "precision": "int8", "provider": "cpu"}
+    words = {
+        "mode": "read",
+        "mode_why": "bandwidth",
+        "precision": "int8",
+        "provider": "TensorrtExecutionProvider",
+    }
     for name in _TOLD:
         bench.health.note(name, words.get(name, "rest" if name == "transport" else 1.5))
     for part in _TROUBLES:
