@@ -70,6 +70,8 @@ def pages(world: World) -> dict[str, str]:
         "entry's plate": reverse("admin:entries_plate", args=[world.entry.pk]),
         "approve": reverse("admin:watchlist_entry_approve", args=[world.entry.pk]),
         "remove": reverse("admin:watchlist_entry_remove", args=[world.entry.pk]),
+        "device settings": reverse("admin:cameras_camera_device_settings", args=[world.camera.pk]),
+        "set up": reverse("admin:cameras_camera_set_up", args=[world.camera.pk]),
         "rotate": reverse("admin:cameras_devicekey_rotate", args=[world.device_key.pk]),
         "revoke": reverse("admin:cameras_devicekey_revoke", args=[world.device_key.pk]),
         "revoke provider's": reverse(
