@@ -17,7 +17,7 @@ from core.stages import STAGES
 
 ROOT = Path(__file__).resolve().parents[3]
 FILE = ROOT / "docker-compose.yml"
-OURS = ("web", "migrate", "beat", "worker-recognise", "worker-flow", "worker-house")
+OURS = ("web", "migrate", "beat", "bridge", "worker-recognise", "worker-flow", "worker-house")
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +79,15 @@ def test_settings_are_real_and_no_secret_stands_in_the_file(compose: dict[str, A
     text = FILE.read_text(encoding="utf-8")
     assert not re.search(r"PASSWORD: \S", text)
     assert not re.search(r"://[^/\s@]+:[^/\s@]+@", text)
+
+
+def test_the_bridge_runs_only_where_there_is_a_broker(compose: dict[str, Any]) -> None:
+    """It reaches the broker outside, and is the only one that knows the password."""
+    profiled = {n: s["profiles"] for n, s in compose["services"].items() if "profiles" in s}
+    assert profiled == {"bridge": ["mqtt"]}
+    assert "outside" in compose["services"]["bridge"]["networks"]
+    knowing = [n for n, s in compose["services"].items() if "mqtt_password" in s.get("secrets", [])]
+    assert knowing == ["bridge"]
 
 
 def test_our_containers_have_no_rights_to_lose(compose: dict[str, Any]) -> None:

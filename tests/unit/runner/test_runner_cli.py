@@ -109,7 +109,16 @@ def test_an_unknown_benchmark_names_those_there_are(capsys: pytest.CaptureFixtur
     assert "with NAME one of" in capsys.readouterr().err
 
 
-def test_the_table_of_processes(var: Var) -> None:
+def test_the_bridge_runs_where_there_is_a_broker(
+    var: Var, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLATEWARDEN_MQTT_URL", "mqtt://bridge:secret@broker")
+    bridge = processes.table(var, bind="127.0.0.1", port=8123)[-1]
+    assert (bridge.name, bridge.argv[1:]) == ("bridge", ("manage.py", "mqtt_bridge"))
+
+
+def test_the_table_of_processes(var: Var, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PLATEWARDEN_MQTT_URL", raising=False)
     table = processes.table(var, bind="127.0.0.1", port=8123)
     by_name = {process.name: process.argv for process in table}
     assert list(by_name) == ["web", "beat", "worker-recognise", "worker-flow", "worker-house"]
