@@ -19,13 +19,13 @@ _SAMPLES: Final = 64
 """Pixels compared along each side. Picked, not averaged: an average hides noise."""
 
 _STILL: Final = 0.02
-"""Mean change in grey levels. What a decoder's rounding may do to a picture sent again."""
+"""Mean change of a sample, 0–255. What a decoder's rounding may do to a picture sent again."""
 
 _BLACK: Final = 24
-"""Grey level that all but three of a thousand pixels stay below; a headlight has more."""
+"""Level that all but three of a thousand samples stay below; a headlight has more."""
 
 _EVEN: Final = 2.0
-"""Deviation of the grey levels: a lens in fog has more."""
+"""Deviation of each colour's levels: a lens in fog has more."""
 
 
 class Watch:
@@ -58,15 +58,18 @@ class Watch:
     def _look(self, picture: Picture, at: float) -> None:
         height, width = picture.shape[:2]
         rows, columns = max(1, height // _SAMPLES), max(1, width // _SAMPLES)
-        grey = picture[::rows, ::columns].mean(axis=2).astype(np.int16)
+        samples = picture[::rows, ::columns].astype(np.int16)
         before = self._reference
         if (
             before is None
-            or before.shape != grey.shape
-            or float(np.abs(before - grey).mean()) > _STILL
+            or before.shape != samples.shape
+            or float(np.abs(before - samples).mean()) > _STILL
         ):
-            self._reference, self._still_since = grey, at
-        shown = float(np.percentile(grey, 99.7)) >= _BLACK and float(grey.std()) >= _EVEN
+            self._reference, self._still_since = samples, at
+        shown = (
+            float(np.percentile(samples, 99.7)) >= _BLACK
+            and float(samples.std(axis=(0, 1)).max()) >= _EVEN
+        )
         if shown or self._shown_since == float("-inf"):
             self._shown_since = at
         self.frozen = at - self._still_since >= self._frozen_after
