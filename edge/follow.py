@@ -63,10 +63,14 @@ class Follower:
         self._reads: dict[int, _Read] = {}
         self._vain: list[_Vain] = []
         self._claims: list[int | None] = []
+        self._eager = EAGER
 
-    def due(self, at: float, boxes: Sequence[Box], settled: Collection[int]) -> list[int]:
+    def due(
+        self, at: float, boxes: Sequence[Box], settled: Collection[int], *, sparing: bool = False
+    ) -> list[int]:
         """The boxes, by place in the list, that are to be read; `settled`: the numbers of tracks
-        whose text is known."""
+        whose text is known. `sparing`: patiently from the first read on."""
+        self._eager = 1 if sparing else EAGER
         self._claims = self.tracker.claims(at, boxes)
         return [
             index
@@ -84,7 +88,7 @@ class Follower:
             return True
         if settled:
             return at - read.at >= AGAIN
-        return read.reads < EAGER or at - read.at >= PATIENT
+        return read.reads < self._eager or at - read.at >= PATIENT
 
     def _vain_due(self, at: float, box: Box) -> bool:
         vain = self._vain_at(box)

@@ -59,9 +59,14 @@ class Plan:
     because: str
     why: Why
 
+    @property
+    def sparing(self) -> bool:
+        """Whether the server reads anyhow, and reading here only says which pictures are good."""
+        return self.kind != "read"
+
 
 class Chooser:
-    """What one device sends. Not for several threads at once but for `frame_bytes`."""
+    """What one device sends. `came` and `sent` may be called from threads of their own."""
 
     def __init__(self, health: Health) -> None:
         self._health = health
@@ -76,7 +81,7 @@ class Chooser:
         self._looked_at = -math.inf
         self._tried_at = -math.inf
         self._known: tuple[Settings, Plan] | None = None
-        self.frame_bytes: float | None = None
+        self._bytes_per_pixel = _BYTES_PER_PIXEL
 
     # --- what is measured -------------------------------------------------------------------------
     def came(self, frame: Frame) -> None:
@@ -87,16 +92,17 @@ class Chooser:
         self._last = frame
 
     def took(self, stage: str, ms: float) -> None:
-        """What "detect" or "read" took for one frame; 0 where it had nothing to do."""
+        """What "detect" or "read" took for one frame in which it had something to do: what an
+        empty road costs says nothing of the moment that matters."""
         self._costs[stage] = _blend(self._costs.get(stage), ms)
 
     def plate(self, box: Box, picture_height: int) -> None:
         """A plate that was seen here."""
         self._widths.append((box[2] - box[0], box[1] / picture_height))
 
-    def sent(self, data: bytes) -> None:
-        """A frame's JPEG."""
-        self.frame_bytes = _blend(self.frame_bytes, float(len(data)))
+    def sent(self, size: int, squeeze: Squeeze) -> None:
+        """A frame was sent, squeezed so, in `size` bytes."""
+        self._bytes_per_pixel = _blend(self._bytes_per_pixel, size / self._pixels(squeeze))
 
     def trial(self, at: float) -> bool:
         """Whether to look for plates once although the plan does not."""
@@ -139,8 +145,12 @@ class Chooser:
 
     def _auto(self, settings: Settings, at: float) -> Plan:
         line = self._line()
+        if settings.blur == "plates":
+            self._kind, self._other = "read", None
+            because = "plates are made unreadable, so they are read here"
+            return Plan("read", True, Squeeze.of(settings), because, "set")
         better, because, why = self._best(line, settings)
-        if better == self._kind or settings.blur == "plates":
+        if better == self._kind:
             self._other, self._because, self._why = None, because, why
         elif self._other is None or self._other[0] != better:
             self._other = (better, at)
@@ -184,10 +194,12 @@ class Chooser:
         height, width = self._last.picture.shape[:2] if self._last is not None else (720, 1280)
         return width, height
 
-    def _bytes_of_frame(self, squeeze: Squeeze) -> float:
+    def _pixels(self, squeeze: Squeeze) -> float:
         width, height = self._size()
-        usual = self.frame_bytes or _BYTES_PER_PIXEL * width * height
-        return usual * squeeze.scale(width) ** 2 * (1 - squeeze.cut_top)
+        return width * height * squeeze.scale(width) ** 2 * (1 - squeeze.cut_top)
+
+    def _bytes_of_frame(self, squeeze: Squeeze) -> float:
+        return self._bytes_per_pixel * self._pixels(squeeze)
 
     def _narrow(self) -> int | None:
         """The width that all but the narrowest plates here have; None before enough are known."""

@@ -145,7 +145,7 @@ class Publisher:
 
     def _squeezed(self, picture: Picture, plan: Plan) -> bytes:
         data = squeezed(picture, plan.squeeze)
-        self._chooser.sent(data)
+        self._chooser.sent(len(data), plan.squeeze)
         self._health.note("bytes_per_frame", len(data))
         return data
 

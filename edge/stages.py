@@ -111,7 +111,9 @@ def track(road: Road, look: Look) -> None:
     if not look.plan.detect:
         return
     if look.moved:
-        look.due = road.follower.due(look.frame.at, look.boxes, road.votes.settled)
+        look.due = road.follower.due(
+            look.frame.at, look.boxes, road.votes.settled, sparing=look.plan.sparing
+        )
     else:
         look.ended = road.follower.still(look.frame.at)
 
@@ -120,12 +122,12 @@ def read(road: Road, look: Look) -> None:
     """Read those; and take in what the frame showed."""
     if not look.plan.detect or not look.moved:
         return
-    started = time.perf_counter()
     if look.due:
+        started = time.perf_counter()
         places = [look.places[index] for index in look.due]
         look.plates = look.engine.read_places(look.frame.picture, places).plates
+        road.chooser.took("read", (time.perf_counter() - started) * 1000)
         road.health.count("plates_read", len(look.due))
-    road.chooser.took("read", (time.perf_counter() - started) * 1000)
     look.ended = road.follower.saw(look.frame.at, look.boxes, look.due, look.plates)
 
 
