@@ -177,7 +177,7 @@ class Heartbeat:
         }
         if (refusal := self._remote.refusal) is not None:
             body["settings_refused"] = {
-                "version": max(0, refusal.version),
+                "version": refusal.version,
                 "field": refusal.field,
                 "sentence": refusal.sentence,
             }
