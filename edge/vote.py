@@ -49,7 +49,7 @@ REMEMBERED: Final = 600.0
 """… and seconds for which it is known again there once it was hidden."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Shot:
     """A frame in which a vehicle's plate was read. `places`: all plates detected in it."""
 
@@ -64,16 +64,16 @@ class Told:
     what it was told to read before, if it was."""
 
     track: int
-    agreed: Consensus
-    shots: tuple[Shot, ...]
-    before: tuple[str, ...]
+    agreed: Consensus = field(repr=False)
+    shots: tuple[Shot, ...] = field(repr=False)
+    before: tuple[str, ...] = field(repr=False)
 
     @property
     def again(self) -> bool:
         return bool(self.before)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class _Vehicle:
     shots: list[Shot] = field(default_factory=list)
     reads: int = 0
@@ -86,7 +86,7 @@ class _Vehicle:
     first_at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class _Gone:
     """A vehicle that stood when it was seen last."""
 

@@ -1,6 +1,8 @@
 """A toll lane in every mode: what the agent sends of it, gathered as the server would, is exactly
 its three fully visible vehicles."""
 
+import base64
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -117,3 +119,35 @@ def test_each_vehicle_is_one_passage_with_the_right_text(mode: Any) -> None:
     ran = run(Settings(mode=mode))
     assert visible(passages(ran.items)) == sorted(VEHICLES)
     assert visible([one.text for one in ran.told]) == sorted(VEHICLES)
+    if mode in ("read", "auto"):
+        assert {item.kind for item in ran.items} == {"read"}
+        assert all(on_the_line(item) <= 4_000 for item in ran.items)
+        # both cars are in view for seconds: they are told as soon as two sure frames agree
+        told = {one.text: one.item.captured_at - START for one in ran.told}
+        assert told["34A36837"] < timedelta(seconds=0.2)
+        assert told["34A23126"] < timedelta(seconds=6.3)  # it comes into view at 5.8 s
+    if mode == "crop":
+        assert all(len(item.picture or b"") <= 3_000 for item in ran.items)
+
+
+def on_the_line(item: Item) -> int:
+    """Bytes of an item's JSON, before compression."""
+    body = {
+        "event_id": item.event_id,
+        "kind": item.kind,
+        "captured_at": item.captured_at.isoformat(),
+        "crop": base64.b64encode(item.crop or b"").decode(),
+        **item.fields,
+    }
+    return len(json.dumps(body))
+
+
+def test_who_comes_again_is_told_again() -> None:
+    ran = run(Settings(mode="read"), Film(loops=2))
+    assert visible([one.text for one in ran.told]) == sorted([*VEHICLES, *VEHICLES])
+    assert visible(passages(ran.items)) == sorted([*VEHICLES, *VEHICLES])
+
+
+def test_a_device_that_keeps_up_with_a_third_of_the_frames_tells_the_same() -> None:
+    ran = run(Settings(mode="read"), Film(every=3))
+    assert visible(passages(ran.items)) == sorted(VEHICLES)

@@ -17,7 +17,7 @@ import pytest
 from inference import cli, models
 from inference.detector import PlateDetector
 from inference.engine import Engine, Options, default_engine, engine_for
-from inference.geometry import overlap
+from inference.geometry import box_of, overlap
 from inference.models import SECOND_READER, ModelError, load_session, locate, registered, registry
 from inference.pictures import decode_picture
 from inference.pipeline import Kind
@@ -40,6 +40,22 @@ def engine() -> Engine:
 @pytest.fixture(scope="module")
 def scene() -> Picture:
     return scene_with(plate_face("AB12 CDE"), TILTED)
+
+
+def test_finding_and_reading_in_two_steps_is_reading(engine: Engine) -> None:
+    """What the edge does frame by frame, so that it may read only some of what it finds."""
+    two = scene_with(plate_face("AB12 CDE"), TILTED)
+    below = [(x - 150, y + 150) for x, y in TILTED]
+    two[330:] = scene_with(plate_face("XY34 ZKL"), below)[330:]
+    whole, places = engine.read(two), engine.find(two)
+    assert {plate.text for plate in whole.plates} == {"AB12CDE", "XY34ZKL"}
+    assert engine.read_places(two, places).plates == whole.plates
+    for plate in whole.plates:
+        own = [place for place in places if overlap(place.quad, plate.quad) > 0.5]
+        (alone,) = engine.read_places(two, own).plates
+        assert (alone.text, alone.box) == (plate.text, plate.box)
+        assert plate.box in [box_of(place.quad, 800, 500) for place in own]
+    assert engine.read_places(two, []).plates == ()
 
 
 def test_a_plate_in_a_scene(engine: Engine, scene: Picture) -> None:
