@@ -27,6 +27,7 @@ _DRIFT: Final = 1e-4
 _SLOWED: Final = 0.1
 _MEASUREMENTS: Final = 16
 _STRETCHES: Final = 64
+_YEARS: Final = range(2020, 2200)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -53,6 +54,10 @@ class _Measured:
     def give_at(self, at: float) -> float:
         return self.give + _DRIFT * abs(at - self.at)
 
+    def agrees(self, before: _Measured) -> bool:
+        apart = abs(self.ahead - before.ahead)
+        return apart <= self.give + before.give_at(self.at) + _UNNOTICED
+
 
 class Clock:
     """Threads share one. `monotonic` and `wall` are for tests: seconds, the latter since 1970."""
@@ -66,10 +71,10 @@ class Clock:
         self._monotonic, self._wall = monotonic, wall
         self._lock = threading.Lock()
         self._measured: deque[_Measured] = deque(maxlen=_MEASUREMENTS)
+        self._doubted: _Measured | None = None
         self._stretches: deque[_Stretch] = deque(maxlen=_STRETCHES)
         now = monotonic()
         self._stretches.append(_Stretch(now, now + self._device_ahead()))
-        self._steps = 0
 
     def now(self) -> float:
         """Seconds that never go back, whatever happens to the device's clock."""
@@ -95,23 +100,29 @@ class Clock:
         """The server said what time it was, in an answer to what was sent.
 
         `sent`, `received`: moments of `now()` around the exchange. The server spoke somewhere
-        between them, so the midpoint errs by at most half the round trip. Measurements that the
-        new one contradicts are forgotten: the server's own clock was set.
+        between them, so the midpoint errs by at most half the round trip. One that contradicts
+        what was measured before counts only when the next agrees with it: then the server's own
+        clock was set. A time that is no year of this product's is passed over.
         """
         if received < sent:
             raise ValueError("received lies before sent")
+        if server_time.year not in _YEARS:
+            return
         midpoint = (sent + received) / 2
         new = _Measured(
             midpoint, (server_time - _EPOCH).total_seconds() - midpoint, (received - sent) / 2
         )
         with self._lock:
-            agreeing = [
-                one
-                for one in self._measured
-                if abs(one.ahead - new.ahead) <= one.give_at(midpoint) + new.give + _UNNOTICED
-            ]
-            self._measured.clear()
-            self._measured.extend([*agreeing, new])
+            if all(new.agrees(one) for one in self._measured):
+                self._doubted = None
+            elif self._doubted is None or not new.agrees(self._doubted):
+                self._doubted = new
+                return
+            else:
+                self._measured.clear()
+                self._measured.append(self._doubted)
+                self._doubted = None
+            self._measured.append(new)
 
     @property
     def offset_s(self) -> float | None:
@@ -119,13 +130,6 @@ class Clock:
         with self._lock:
             best = self._best(self._monotonic())
             return None if best is None else best.ahead - self._device_ahead()
-
-    @property
-    def steps(self) -> int:
-        """How often UTC had to be set right since the start."""
-        with self._lock:
-            self._keep_up(self._monotonic())
-            return self._steps
 
     def _device_ahead(self) -> float:
         """The device's clock less `now()`. Both are read within `_UNNOTICED` of each other, or
@@ -156,7 +160,6 @@ class Clock:
         ahead = self._ahead(now)
         if abs(ahead - (last.utc - last.at)) <= _UNNOTICED:
             return
-        self._steps += 1
         while self._stretches[-1].at > now and len(self._stretches) > 1:
             self._stretches.pop()  # where it was to be right again
         here = self._stretches[-1].at_moment(now)
