@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connections
 
 from tests.integration.cameras.conftest import Device, make_device, make_site
 
@@ -31,11 +31,12 @@ def server(transactional_db: None, settings: Any) -> Iterator[str]:
     finally:
         running.should_exit = True
         thread.join()
-        with connection.cursor() as cursor:  # its threads keep theirs, in the way of the flush
-            cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+        for alias in connections:  # the server's threads keep theirs, in the way of the teardown
+            with connections[alias].cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
 
 
 @pytest.fixture
