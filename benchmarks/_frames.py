@@ -63,7 +63,7 @@ def drawn(vehicles: int, seed: int = 1) -> Stock:
     scenes = [draw(spec_of(script[name])) for name in SCENES]
     bare = [_without_plate(scene.picture, scene.quad) for scene in scenes]
     made = []
-    for number, printed in enumerate(_texts(vehicles, rng)):
+    for number, printed in enumerate(plate_texts(vehicles, rng)):
         place = number % len(scenes)
         whole = _with_plate(bare[place], scenes[place].quad, printed)
         frames = tuple(_jpeg(np.roll(whole, (shift // 2, shift), (0, 1))) for shift in _SHIFTS)
@@ -80,7 +80,7 @@ def real(folder: Path) -> Stock:
     return Stock(tuple(Vehicle("", (one,)) for one in pictures), (pictures[0],))
 
 
-def _texts(count: int, rng: np.random.Generator) -> list[str]:
+def plate_texts(count: int, rng: np.random.Generator) -> list[str]:
     """Different texts of the Czech syntax, as printed."""
     found: dict[str, None] = {}
     while len(found) < count:

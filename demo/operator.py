@@ -68,16 +68,7 @@ BENCH: dict[str, dict[str, Any]] = {
     }
     for region, regions in (("us", ["US"]), ("eu", ["EUROPE"]), ("br", ["BR"]))
 }
-AGENT: dict[str, dict[str, Any]] = {
-    "video": {
-        "name": "Your video",
-        "kind": Site.Kind.VIGNETTE,
-        "scheme": "CZ",
-        "regions": [],  # vehicles from anywhere
-        "cameras": {"video": ("An edge agent", Camera.Role.PASSING)},
-        "keep": KEEP_MINUTES,
-    }
-}
+AGENT = "video"
 PEOPLE: dict[str, tuple[str, ...]] = {
     "viewer": (SiteRole.Role.VIEWER,),
     "operator": (SiteRole.Role.OPERATOR,),
@@ -87,14 +78,17 @@ PEOPLE: dict[str, tuple[str, ...]] = {
 }
 
 
-def demo_setup(*, bench: bool, agent: bool, now: datetime) -> dict[str, Any]:
+def agent_cameras(count: int) -> list[str]:
+    """The cameras that edge agents become, each of a site of its own: "video", "video-2", …"""
+    return [AGENT if number == 1 else f"{AGENT}-{number}" for number in range(1, count + 1)]
+
+
+def demo_setup(*, bench: bool, agents: int, now: datetime) -> dict[str, Any]:
     """Make the operator; its fresh keys and passwords, for the terminal and nowhere else."""
     schemes_load()
     organisation, _ = Organisation.objects.get_or_create(name="Demo operator")
-    sites = {
-        slug: _site(organisation, slug, plan)
-        for slug, plan in {**SITES, **(BENCH if bench else {}), **(AGENT if agent else {})}.items()
-    }
+    plans = {**SITES, **(BENCH if bench else {}), **_agent_plans(agents)}
+    sites = {slug: _site(organisation, slug, plan) for slug, plan in plans.items()}
     _forget_earlier(list(sites.values()), now)
     logins = {name: _person(name, roles, list(sites.values())) for name, roles in PEOPLE.items()}
     provider, _ = Provider.objects.get_or_create(
@@ -113,11 +107,13 @@ def demo_setup(*, bench: bool, agent: bool, now: datetime) -> dict[str, Any]:
         "cameras": {
             camera.slug: _device_key(camera, now)
             for camera in Camera.objects.filter(site__in=sites.values())
-            if camera.slug not in AGENT
+            if camera.slug not in agent_cameras(agents)
         },
         "setup_tokens": {
             camera.slug: setup_token_create(camera=camera, actor=COMMAND, now=now).text
-            for camera in Camera.objects.filter(site__in=sites.values(), slug__in=AGENT)
+            for camera in Camera.objects.filter(
+                site__in=sites.values(), slug__in=agent_cameras(agents)
+            )
         },
         "provider": provider_key_create(provider=provider, actor=COMMAND, now=now, label=KEY_LABEL)[
             1
@@ -130,6 +126,20 @@ def demo_setup(*, bench: bool, agent: bool, now: datetime) -> dict[str, Any]:
             ),
             f"Kept 0 hours, as the default is: compliant vehicles at {sites['gantry-south'].name}.",
         ],
+    }
+
+
+def _agent_plans(agents: int) -> dict[str, dict[str, Any]]:
+    return {
+        slug: {
+            "name": "Your video" if slug == AGENT else f"An edge agent's: {slug}",
+            "kind": Site.Kind.VIGNETTE,
+            "scheme": "CZ",
+            "regions": [],  # vehicles from anywhere
+            "cameras": {slug: ("An edge agent", Camera.Role.PASSING)},
+            "keep": KEEP_MINUTES,
+        }
+        for slug in agent_cameras(agents)
     }
 
 

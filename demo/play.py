@@ -137,14 +137,14 @@ class Bar:
             print(f"  {self.what} {self.done}/{self.total}", file=sys.stderr)
 
 
-def set_up(*, real: bool = False, agent: bool = False) -> dict[str, Any]:
+def set_up(*, real: bool = False, agents: int = 0) -> dict[str, Any]:
     """Run `manage demo_setup`; its keys and log-ins."""
     command = [
         sys.executable,
         str(ROOT / "manage.py"),
         "demo_setup",
         *(["--bench"] if real else []),
-        *(["--agent"] if agent else []),
+        *["--agents", str(agents)],
     ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     if done.returncode:
@@ -170,7 +170,7 @@ def data_folder() -> Path:
 def play(arguments: argparse.Namespace) -> tuple[list[Played], dict[str, Any]]:
     """Set up, post everything, wait until everything is settled."""
     say("Setting up the demo operator …")
-    made = set_up(real=arguments.real, agent=bool(arguments.video))
+    made = set_up(real=arguments.real, agents=int(bool(arguments.video)))
     start = datetime.now(UTC)
     if arguments.video:
         return through_agent(arguments, made), made

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +24,7 @@ from demo.client import DemoError, Operator
 from demo.programme import Item, ProgrammeError
 
 ROOT = Path(__file__).resolve().parent.parent
-CAMERA = "video"
+CAMERA = "video"  # as demo.operator names it
 PAGE_PASSWORD = "demonstration"  # noqa: S105 - of a page on this machine, while the demo runs
 _STOP_S = 15.0
 
@@ -48,33 +49,32 @@ class Agent:
     def __init__(
         self,
         command: str,
-        video: Path,
+        source: Path,
         folder: Path,
         *,
-        mode: str = "auto",
-        realtime: bool = True,
-        extra: str = "",
+        settings: Mapping[str, Any] | None = None,
+        loop: bool = False,
     ) -> None:
-        if not video.is_file():
-            raise ProgrammeError(f"there is no {video}")
+        if not source.exists():
+            raise ProgrammeError(f"there is no {source}")
         self._command = command
         self.port = _free_port()
+        self.data = folder / "data"
         self.config = folder / "agent.toml"
         self.log = folder / "agent.log"
-        self.config.write_text(
-            f"""data = {json.dumps(str(folder / "data"))}
-[source]
-address = {json.dumps(str(video.resolve()))}
-realtime = {json.dumps(realtime)}
-[page]
-port = {self.port}
-password_hash = {json.dumps(self._said("password", stdin=PAGE_PASSWORD))}
-[settings]
-mode = {json.dumps(mode)}
-heartbeat_seconds = 5
-{extra}""",
-            encoding="utf-8",
-        )
+        chosen = {"mode": "auto", "heartbeat_seconds": 5, **(settings or {})}
+        lines = [
+            f"data = {_toml(str(self.data))}",
+            "[source]",
+            f"address = {_toml(str(source.resolve()))}",
+            f"loop = {_toml(loop)}",
+            "[page]",
+            f"port = {self.port}",
+            f"password_hash = {_toml(self._said('password', stdin=PAGE_PASSWORD))}",
+            "[settings]",
+            *(f"{name} = {_toml(value)}" for name, value in chosen.items()),
+        ]
+        self.config.write_text("\n".join(lines) + "\n", encoding="utf-8")
         self._process: subprocess.Popen[bytes] | None = None
 
     def enrol(self, token: str) -> str:
@@ -114,6 +114,12 @@ heartbeat_seconds = 5
         if code:
             raise DemoError(f"the agent ended with {code}: {self._log_end()}")
         return code == 0
+
+    def kill(self) -> None:
+        """As when the power fails."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
 
     def _said(self, *arguments: str, stdin: str) -> str:
         done = subprocess.run(
@@ -211,6 +217,10 @@ def _tell(seen: list[Seen], told: set[str], operator: Operator) -> None:
         if reads:
             told.add(one.capture_id)
             say(f"  {one.captured_at:%H:%M:%S}  {reads[0]['text']}  {reads[0]['score']:.2f}")
+
+
+def _toml(value: bool | int | float | str) -> str:
+    return json.dumps(value)  # of these kinds TOML and JSON write alike
 
 
 def _free_port() -> int:

@@ -26,8 +26,9 @@ from edge.models import choose, make_engine
 from edge.pipeline import Pipeline
 from edge.settings import Settings
 from edge.sources import SourceError, open_source
-from edge.spool import Spool
+from edge.spool import Spool, Spooled
 from edge.squeeze import Squeeze, squeezed
+from edge.transport.rest import items_json
 from inference.engine import Engine
 from inference.models import ModelError
 from inference.pipeline import Place
@@ -114,9 +115,10 @@ def watch_video(path: str, settings: Settings) -> tuple[list[Item], dict[str, An
 
 
 def item_bytes(item: Item) -> int:
-    """Bytes of an item's pictures and fields, before compression; the larger picture stays here."""
-    fields = len(json.dumps(item.fields).encode())
-    return fields + len(item.picture or b"") + len(item.crop or b"")
+    """Bytes of an item as the REST road sends it, before compression; the larger picture that is
+    only sent when somebody asks for it is not among them."""
+    body = items_json([Spooled(1, item, 0)], sent_at=item.captured_at)
+    return len(json.dumps(body["items"][0]).encode())
 
 
 def spool_rate(seconds: float) -> float:
