@@ -26,7 +26,7 @@ import uvicorn
 from edge.device import device_facts
 from edge.health import Health, Value
 from edge.hits import How
-from edge.items import Frame, Item, Mark
+from edge.items import Frame, Item, Kind, Mark
 from edge.page import words
 from edge.page.app import make_app
 from edge.page.door import SHORTEST_PASSWORD, Door, hash_password
@@ -42,11 +42,16 @@ _DEVICE_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Read:
+    """What is kept of an item: not its large pictures."""
+
     number: int
-    item: Item = field(repr=False)
+    kind: Kind
+    captured_at: str
+    text: str | None = field(repr=False)
+    score: float | None
+    country: str | None
     how: How | None
-    text: str = field(repr=False)
-    score: float
+    crop: bytes | None = field(repr=False)
 
 
 class LocalPage:
@@ -111,7 +116,19 @@ class LocalPage:
     ) -> None:
         """An item is in the spool; `how` it stands on the device's watchlist, if so; what was read
         here, where something was (the item itself says so in mode "read" only)."""
-        self._reads.append(_Read(next(self._numbers), item, how, text, score))
+        said = item.fields.get("read") or {}
+        self._reads.append(
+            _Read(
+                number=next(self._numbers),
+                kind=item.kind,
+                captured_at=item.captured_at.isoformat(timespec="milliseconds"),
+                text=text or said.get("text"),
+                score=score if text else said.get("score"),
+                country=said.get("country") or None,
+                how=how,
+                crop=item.crop or (item.picture if item.kind == "crop" else None),
+            )
+        )
 
     # --- what it tells ----------------------------------------------------------------------------
     def state(self) -> dict[str, Any]:
@@ -124,7 +141,10 @@ class LocalPage:
                 for part, sentence in sorted(self._health.troubles.items())
             ],
             "tiles": [asdict(one) for one in words.tiles(facts)],
-            "reads": [_told(one) for one in reversed(self._reads.copy())],
+            "reads": [
+                {**asdict(one), "crop": one.crop is not None}
+                for one in reversed(self._reads.copy())
+            ],
             "region": settings.region_of_interest,
             "blur": settings.blur,
             "stream": {"watchers": self._film.watchers, **self._film.state},
@@ -135,7 +155,7 @@ class LocalPage:
         """The small picture (JPEG) of a read that is shown."""
         for one in self._reads.copy():
             if one.number == number:
-                return _small(one.item)
+                return one.crop
         return None
 
     # --- its life ---------------------------------------------------------------------------------
@@ -179,21 +199,3 @@ class LocalPage:
             facts = device_facts(self._folder)
             self._device = (now, facts)
         return facts
-
-
-def _small(item: Item) -> bytes | None:
-    return item.crop or (item.picture if item.kind != "frame" else None)
-
-
-def _told(one: _Read) -> dict[str, Any]:
-    read = one.item.fields.get("read") or {}
-    return {
-        "number": one.number,
-        "captured_at": one.item.captured_at.isoformat(timespec="milliseconds"),
-        "kind": one.item.kind,
-        "text": one.text or read.get("text"),
-        "score": one.score if one.text else read.get("score"),
-        "country": read.get("country") or None,
-        "how": one.how,
-        "crop": _small(one.item) is not None,
-    }

@@ -132,11 +132,12 @@ def _mode(facts: Facts) -> Tile:
 
 def _processor(facts: Facts) -> Tile:
     load, heat = number(facts, "cpu_percent"), number(facts, "temperature_c")
-    note = "temperature not known" if heat is None else f"{heat:.0f} °C"
+    note = "of all cores" if heat is None else f"{heat:.0f} °C"
     if heat is not None and heat >= _HOT_C:
         return Tile("processor", "Processor", _percent(load), f"{note}: too hot", "bad")
-    busy = load is not None and load > 95
-    return Tile("processor", "Processor", _percent(load), note, "warn" if busy else "good")
+    if load is not None and load > 95:
+        return Tile("processor", "Processor", _percent(load), f"{note}, none to spare", "warn")
+    return Tile("processor", "Processor", _percent(load), note, "good")
 
 
 def _memory(facts: Facts) -> Tile:
