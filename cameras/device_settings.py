@@ -25,7 +25,7 @@ Kind = Literal["word", "flag", "number", "whole", "regions", "polygon"]
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One setting: how it is checked, what a device does that was told nothing, and its words for
-    people. `words` are (value, label)."""
+    people. `words` are (value, label); `zero` is what 0 stands for where it is no number."""
 
     name: str
     kind: Kind
@@ -35,6 +35,7 @@ class Setting:
     low: float = 0
     high: float = 1
     words: tuple[tuple[str, str], ...] = ()
+    zero: str = ""
 
 
 _MODES = (
@@ -83,6 +84,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Setting, ...]], ...]] = (
                 "Frames per second",
                 "At most so many are looked at. 0: all.",
                 high=1000,
+                zero="all",
             ),
             Setting(
                 "regions",
@@ -110,6 +112,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Setting, ...]], ...]] = (
                 "Width",
                 "Pixels a frame is made narrow to. 0: as it is.",
                 high=8192,
+                zero="as it is",
             ),
             Setting("squeeze_grey", "flag", False, "Without colour"),
             Setting(
@@ -119,6 +122,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Setting, ...]], ...]] = (
                 "Cut off the top",
                 "Share of the height that holds sky and no plates. 0 to 0.9.",
                 high=0.9,
+                zero="nothing",
             ),
             Setting("squeeze_quality", "whole", 80, "JPEG quality", "1 to 100.", low=1, high=100),
         ),
@@ -151,6 +155,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Setting, ...]], ...]] = (
                 "Minutes between thumbnails",
                 "A small picture of what the camera sees. 0: never.",
                 high=24 * 60,
+                zero="never",
             ),
             Setting(
                 "blur",

@@ -61,14 +61,14 @@ def take(name: str) -> None:
         )
 
 
-def owe(name: str, cost: int) -> None:
+def owe(name: str, cost: float) -> None:
     """Take `cost` more tokens, into debt if need be: a batch that got in is let through whole, and
     paid off before the next request gets in."""
     if cost > 0:
         _ask(name, cost=cost, needed=-_MUCH)
 
 
-def _ask(name: str, *, cost: int, needed: int) -> float:
+def _ask(name: str, *, cost: float, needed: int) -> float:
     """The seconds to wait until the bucket holds `needed`; 0 when `cost` was taken out of it."""
     global _away_until
     if time.monotonic() < _away_until:

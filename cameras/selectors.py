@@ -10,7 +10,8 @@ from django.db import models
 from django.db.models import Count, Q
 
 from cameras.access import sites_of
-from cameras.models import Camera, Capture, DeviceKey, Site
+from cameras.models import Camera, Capture, DeviceKey, DeviceSettings, Site
+from cameras.values import TROUBLES
 from core.errors import NotFound
 from core.models import User
 
@@ -25,9 +26,13 @@ class CameraHealth:
 
     @property
     def healthy(self) -> bool:
-        """Online, in time, and able to log in."""
+        """Online, in time, able to log in, and without a trouble that its device speaks of."""
         online = self.camera.state == Camera.State.ONLINE
-        return online and not self.skewed and self.newest_key is not None
+        settings = getattr(self.camera, "device_settings", None)
+        refused = settings is not None and settings.state == DeviceSettings.State.REFUSED
+        troubled = any(self.camera.detail.get(f"trouble_{part}") is True for part in TROUBLES)
+        able = self.newest_key is not None
+        return online and able and not (self.skewed or refused or troubled)
 
 
 def capture_or_404(

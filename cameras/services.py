@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,9 +51,8 @@ def capture_receive(*, camera: Camera, sent: Sent, now: datetime) -> Capture:
 
 
 def capture_store(*, camera: Camera, sent: Sent, now: datetime) -> Capture:
-    """Store one capture durably, once; see `capture_receive`. The batch's part of it."""
-    content = f"content:{_digest(sent)}"
-    event = f"{camera.pk}:{sent.event or content}"
+    """Store one capture durably, once; see `capture_receive`."""
+    event, content = _names(camera, sent)
     known = _known(camera, event)
     if known is not None:
         return _repeated(known, content)
@@ -75,6 +74,57 @@ def capture_store(*, camera: Camera, sent: Sent, now: datetime) -> Capture:
         files.doom([capture.picture, capture.crop], now=now)
         raise
     return capture
+
+
+def captures_store(
+    *, camera: Camera, sent: Sequence[Sent], now: datetime
+) -> list[Capture | Conflict]:
+    """Store many captures of one camera durably, each once; for each its row, or why not.
+
+    What `capture_store` does, in one look-up, one insert and one look at what came of it, since
+    each statement and each wait for the disk costs more than a small capture. Nothing is stored
+    when it raises, but for an OperationalError or InterfaceError: then nobody knows.
+    """
+    names = [_names(camera, one) for one in sent]
+    known = _all_known(camera, [event for event, _ in names])
+    fresh: dict[str, tuple[Capture, Sent]] = {}
+    for one, (event, content) in zip(sent, names, strict=True):
+        if event not in known:
+            row = _row(camera, one, event, content, now)
+            known[event], fresh[event] = row, (row, one)
+    rows = [row for row, _ in fresh.values()]
+    try:
+        _seal_all(list(fresh.values()), now)
+        Capture.objects.bulk_create(rows, ignore_conflicts=True)
+    except (OperationalError, InterfaceError):
+        raise  # as in `capture_store`
+    except Exception:
+        files.doom([name for row in rows for name in (row.picture, row.crop)], now=now)
+        raise
+    if rows:
+        known |= _raced(camera, fresh, now)
+    return [_settled(known[event], content) for event, content in names]
+
+
+def _raced(
+    camera: Camera, fresh: Mapping[str, tuple[Capture, Sent]], now: datetime
+) -> dict[str, Capture]:
+    """What another post stored of the same events meanwhile; the files that were sealed here for
+    them go."""
+    there = _all_known(camera, list(fresh))
+    lost: list[str] = []
+    for event, (row, _) in fresh.items():
+        ours = {name for name in (row.picture, row.crop) if name}
+        lost += ours - {there[event].picture, there[event].crop}
+    files.doom(lost, now=now)
+    return there
+
+
+def _settled(known: Capture, content: str) -> Capture | Conflict:
+    try:
+        return _repeated(known, content)
+    except Conflict as error:
+        return error
 
 
 def captures_arrived(*, camera: Camera, sent: list[Sent], now: datetime) -> None:
@@ -122,6 +172,20 @@ def _digest(sent: Sent) -> str:
         "read": sent.read,
     }
     return hashlib.sha256(json.dumps(form, sort_keys=True).encode()).hexdigest()
+
+
+def _names(camera: Camera, sent: Sent) -> tuple[str, str]:
+    """What tells a capture's event from others, and its content; the latter stands in where the
+    device gave no event."""
+    content = f"content:{_digest(sent)}"
+    return f"{camera.pk}:{sent.event or content}", content
+
+
+def _all_known(camera: Camera, events: Sequence[str]) -> dict[str, Capture]:
+    """The captures of those events that are there, under any index key still in the ring."""
+    of_token = {token: event for event in events for token in blind.tokens(blind.Kind.EVENT, event)}
+    found = Capture.objects.filter(camera=camera, event_token__in=list(of_token))
+    return {of_token[capture.event_token]: capture for capture in found}
 
 
 def _known(camera: Camera, event: str) -> Capture | None:
@@ -176,6 +240,18 @@ def _seal(capture: Capture, sent: Sent, now: datetime) -> None:
         sealing.seal_file(capture, "crop", sent.crop, now=now)
     if sent.read is not None:
         sealing.seal_text(capture, {"read": json.dumps(sent.read)})
+
+
+def _seal_all(fresh: Sequence[tuple[Capture, Sent]], now: datetime) -> None:
+    pictures = []
+    for capture, sent in fresh:
+        scope = str(capture.site_id)
+        sealing.assign_key(capture, scope=scope, data_class=DataClass.PENDING, now=now)
+        if sent.read is not None:
+            sealing.seal_text(capture, {"read": json.dumps(sent.read)})
+        both = (("picture", sent.picture), ("crop", sent.crop))
+        pictures += [(capture, name, data) for name, data in both if data]
+    sealing.seal_files(pictures, now=now)
 
 
 # --- how cameras are ------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ def setting_words(one: Setting, value: Any) -> str:
         case "regions":
             return ", ".join(value) or "no hint"
         case _:
-            return f"{value:g}"
+            return one.zero if one.zero and value == 0 else f"{value:g}"
 
 
 def settings_words(chosen: Detail) -> list[tuple[str, list[Fact]]]:

@@ -6,7 +6,7 @@ is `<app.model>:<row id>:<field>`, so a ciphertext moved to another row or colum
 
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from cryptography.exceptions import InvalidTag
@@ -68,6 +68,20 @@ def open_text(row: SealedRow, field: str) -> str:
 def seal_file(row: SealedRow, field: str, data: bytes, *, now: datetime) -> None:
     """Store `data` sealed and durably, and put its name into the row's `field`; does not save."""
     setattr(row, field, files.put(_seal(row.data_key, data, _aad(row, field)), now=now))
+
+
+def seal_files(files_of: Sequence[tuple[SealedRow, str, bytes]], *, now: datetime) -> None:
+    """`seal_file` for many (row, field, data) at once. OSError when one can't be stored; the rows
+    name those that were."""
+    sealed = [_seal(row.data_key, data, _aad(row, field)) for row, field, data in files_of]
+    failed = None
+    for (row, field, _), name in zip(files_of, files.put_all(sealed, now=now), strict=True):
+        if isinstance(name, OSError):
+            failed = name
+        else:
+            setattr(row, field, name)
+    if failed is not None:
+        raise failed
 
 
 def open_file(row: SealedRow, field: str) -> bytes:

@@ -126,7 +126,8 @@ def pages_of(walk: Walk) -> Iterator[tuple[str, str, int]]:
         "SELECT r.id FROM plates_plateread r JOIN visits_verdictversion v"
         " ON v.passage_id = r.passage_id AND v.current WHERE v.verdict = 'unpaid' LIMIT 1"
     )[0][0]
-    for path in (*PAGES, f"/reads/{read}/", *ACCOUNT_PAGES):
+    camera = walk.site.rows("SELECT id FROM cameras_camera ORDER BY name LIMIT 1")[0][0]
+    for path in (*PAGES, f"/reads/{read}/", f"/cameras/{camera}/", *ACCOUNT_PAGES):
         yield "operator", path, 200
     yield "operator", "/not-a-page/", 404
     yield "auditor", "/audit/", 200

@@ -1,8 +1,11 @@
 """POST and GET of captures: stored once, sealed, answered as promised."""
 
 import base64
+import errno
+import itertools
 import json
 import threading
+import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,10 +16,12 @@ from django.test import Client
 
 import cameras.services as services
 from audit.access import Access
+from cameras.api import _weight
+from cameras.keys import device_keys_forget
 from cameras.models import Camera, Capture, SiteRole
 from core.models import User
 from tests.integration.cameras.conftest import CAPTURES, Device, ago, make_site, picture
-from vault import keyring
+from vault import files, keyring
 from vault.models import DoomedFile
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
@@ -314,6 +319,111 @@ def test_a_batch_of_nothing_good_is_refused_with_its_reasons(device: Device) -> 
         "captured_at_missing",
         "picture_missing",
     ]
+
+
+@pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+def test_two_batches_of_the_same_events_race(
+    device: Device, sealed_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both_sealed = threading.Barrier(2, timeout=20)
+    seal = services._seal_all
+
+    def seal_and_wait(*args: Any) -> None:
+        seal(*args)
+        both_sealed.wait()
+
+    monkeypatch.setattr(services, "_seal_all", seal_and_wait)
+    crop = base64.b64encode(picture(size=(40, 12))).decode()
+    shared = [read_item(event_id=f"e-{number}", crop=crop) for number in range(4)]
+    # one event with another content in each, and one only they have
+    batches = [
+        [*shared, read_item(event_id="differs", heading=n), read_item(event_id=f"own-{n}")]
+        for n in (1, 2)
+    ]
+    answers: list[Any] = []
+
+    def post(items: list[Any]) -> None:
+        try:
+            one = Device(device.camera, device.key, device.shown, Client())
+            answers.append(one.json({"items": items}))
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=post, args=(items,)) for items in batches]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answer.json()["accepted"] for answer in answers) == [5, 6]
+    one, other = (answer.json()["results"] for answer in answers)
+    assert one[:4] == other[:4]
+    codes = [result[4].get("error", {}).get("code") for result in (one, other)]
+    assert sorted(codes, key=str) == [None, "event_conflict"]
+    assert Capture.objects.count() == 7
+    names = {name for name in Capture.objects.values_list("crop", flat=True) if name}
+    assert {str(file.relative_to(sealed_store)) for file in sealed_files(sealed_store)} == names
+    assert not DoomedFile.objects.exists()
+
+
+@pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+def test_a_batch_whose_picture_cannot_be_stored_leaves_nothing(
+    device: Device, sealed_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, count = files.put, itertools.count()
+
+    def sometimes(sealed: bytes, *, now: datetime) -> str:
+        if next(count) == 2:
+            raise OSError(errno.ENOSPC, "no space left on device")
+        return put(sealed, now=now)
+
+    monkeypatch.setattr(files, "put", sometimes)
+    crop = base64.b64encode(picture(size=(40, 12))).decode()
+    items = [read_item(event_id=f"e-{number}", crop=crop) for number in range(5)]
+    answer = device.json({"items": items})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "storage_full")
+    assert not Capture.objects.exists()
+    assert not sealed_files(sealed_store)
+    assert device.json({"items": items}).json()["accepted"] == 5
+    assert len(sealed_files(sealed_store)) == 5
+
+
+def test_a_batch_costs_no_more_statements_than_one_capture(
+    device: Device, django_assert_num_queries: Any
+) -> None:
+    def post(count: int) -> None:
+        items = [read_item(event_id=uuid.uuid4().hex) for _ in range(count)]
+        assert device.json({"items": items}).json()["accepted"] == count
+
+    post(1)
+    Camera.objects.filter(pk=device.camera.pk).update(
+        last_seen_at=datetime.now(UTC) + timedelta(days=1)
+    )
+    device_keys_forget()
+    post(1)
+    # what is known, the rows (one insert between a savepoint's two ends), what came of them
+    with django_assert_num_queries(5):
+        post(100)
+
+
+def test_a_batch_knows_its_repeats_after_the_index_key_was_rotated(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = [read_item(event_id=f"e-{number}") for number in range(3)]
+    first = device.json({"items": items}).json()
+    ring = keyring.index()
+    rotated = keyring.Keyring(200, {200: b"r" * 32, **ring.keys})
+    monkeypatch.setattr(keyring, "index", lambda: rotated)
+    assert device.json({"items": items}).json() == first
+    fresh = device.json({"items": [*items, read_item(event_id="new")]}).json()
+    assert fresh["results"][:3] == first["results"]
+    assert Capture.objects.count() == 4
+
+
+def test_ten_light_reads_weigh_what_one_capture_does() -> None:
+    light, heavy = read_item(), read_item(picture="aGVsbG8=")
+    frame = {"kind": "frame", "picture": "aGVsbG8="}
+    assert _weight([light] * 100) == pytest.approx(10)
+    assert _weight([light] * 10 + [heavy, frame, "not an object", 7]) == pytest.approx(5)
 
 
 # --- what became of it ----------------------------------------------------------------------------

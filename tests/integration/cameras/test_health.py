@@ -15,7 +15,7 @@ from django.test import Client
 from cameras import limits, services
 from cameras.intake import Sent
 from cameras.keys import device_keys_forget
-from cameras.models import Camera, Capture, Heartbeat
+from cameras.models import Camera, Capture, DeviceSettings, Heartbeat
 from cameras.outcomes import captures_tell
 from cameras.selectors import cameras_health, captures_today
 from cameras.tasks import health
@@ -351,6 +351,24 @@ def test_health_shows_trouble_first(
     assert [one.camera.slug for one in found] == ["lane-2", "lane-1"]
     assert [(one.skewed, one.healthy) for one in found] == [(True, False), (False, True)]
     assert found[1].newest_key == device.key
+
+
+def test_what_a_device_has_trouble_with_is_trouble(device: Device) -> None:
+    def healthy() -> bool:
+        (one,) = cameras_health(type(device.camera.site).objects.all(), NOW)
+        return one.healthy
+
+    beat(device, NOW, sent_at=NOW, detail={"trouble_source": False})
+    assert healthy()
+    beat(device, NOW, detail={"trouble_source": True})
+    assert not healthy()
+    beat(device, NOW, detail={"fps": 20.0})
+    assert healthy()
+    row = DeviceSettings.objects.create(camera=device.camera, changed_at=NOW, refused_version=1)
+    assert not healthy()
+    row.version = 2
+    row.save()
+    assert healthy()
 
 
 def test_an_id_is_as_old_as_its_capture(device: Device) -> None:

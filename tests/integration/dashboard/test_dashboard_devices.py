@@ -97,7 +97,7 @@ def test_what_came_of_settings_is_shown(client: Client, rows: Rows, viewer: User
 
     row = save(min_score=0.75, region_of_interest=[[0, 0], [1, 0], [1, 1]])
     page = shown(client, page_of(rows))
-    for words in ("Not yet in force", "Lowest score 0.75", "3 corners", "by viktor"):
+    for words in ("Not yet in force", "Lowest score 0.75", "3 corners", "Width as it is", "by viktor"):
         assert words in page, words
     assert "version 1 Not yet in force" in shown(client, reverse("cameras"))
     device_settings_heard(row=row, applied=1, refused=None, field="")
