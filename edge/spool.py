@@ -138,7 +138,6 @@ class Spool:
                 self._file.begin_anew()
                 self._put(item, body, larger)
             elif is_full(error):
-                self._health.count("spool_disk_full")
                 self._file.make_room(len(body) + len(larger or b"") + 2 * _ROW_BYTES, rank)
                 try:
                     self._put(item, body, larger)
@@ -156,6 +155,7 @@ class Spool:
 
     def _put(self, item: Item, body: bytes, larger: bytes | None) -> None:
         at = stamp(item.captured_at)
+        self._file.mind_disk()
         with self._file.writing(synced=True):
             size = len(body) + _ROW_BYTES
             if not self._file.fit(size, self.max_bytes, RANK[item.kind]):
@@ -221,13 +221,7 @@ class Spool:
         """Items the server has, by event id → the server's id of the capture (None: unknown; a
         larger picture that can never be asked for goes with its item)."""
         with self._sound():
-            try:
-                self._done(delivered)
-            except sqlite3.Error as error:
-                if not is_full(error):
-                    raise
-                self._file.give_reserve()
-                self._done(delivered)
+            self._file.again_with_reserve(lambda: self._done(delivered))
         self._health.count("items_sent", len(delivered))
 
     def _done(self, delivered: Mapping[str, str | None]) -> None:

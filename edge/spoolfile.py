@@ -10,12 +10,12 @@ import sqlite3
 import struct
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Protocol, get_args
+from typing import Final, Protocol, get_args
 
 from edge.health import Health
 from edge.items import Item, Kind
@@ -23,6 +23,8 @@ from edge.items import Item, Kind
 _HEAD: Final = struct.Struct(">III")
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _RESERVE_BYTES: Final = 2 << 20
+_LOW_BYTES: Final = 16 << 20
+_NO_CAP: Final = 1_073_741_823
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS item (
@@ -48,8 +50,8 @@ CREATE TABLE IF NOT EXISTS larger (
 );
 """
 _COLUMNS: Final = {
-    "item": "event_id, kind, captured_at, body, bytes, refusal, refused_field",
-    "larger": "event_id, capture_id, captured_at, body, bytes",
+    "item": "number, event_id, kind, captured_at, body, bytes, refusal, refused_field",
+    "larger": "number, event_id, capture_id, captured_at, body, bytes",
 }
 _EVICTION: Final = (
     # what, table, which of its rows
@@ -134,6 +136,10 @@ class SpoolFile:
 
     One too damaged to open is moved aside, a new one begun with what could still be read of it,
     and `spool_damaged` counted: the agent must go on. sqlite3.Error, OSError.
+
+    A disk with less than `_LOW_BYTES` left counts as full: from then on the file does not grow, so
+    that every write finds its pages inside it. What the log of writes needs is there already, or
+    comes out of a reserve: a file whose bytes are given up when even that cannot be written.
     """
 
     def __init__(self, folder: Path, health: Health) -> None:
@@ -141,9 +147,15 @@ class SpoolFile:
         self._path, self._reserve = folder / "spool.db", folder / "spool.reserve"
         self._health = health
         self._evicted: Counter[str] = Counter()
+        self._capped = False
         self.bytes = 0
         try:
-            self.db = _connected(self._path)
+            try:
+                self.db = _connected(self._path)
+            except sqlite3.OperationalError:
+                if not self._give_reserve():
+                    raise
+                self.db = _connected(self._path)
             self.bytes = self._counted()
         except sqlite3.DatabaseError as error:
             if not is_damaged(error):
@@ -175,21 +187,23 @@ class SpoolFile:
             marks = ", ".join("?" * len(columns.split(",")))
             insert = f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608
             for order in ("", " DESC"):
-                rows: list[tuple[Any, ...]] = []
                 with suppress(sqlite3.Error), closing(_connected(aside)) as old:
                     asked = f"SELECT {columns} FROM {table} ORDER BY number{order}"  # noqa: S608
                     for row in old.execute(asked):
-                        rows.append(row)
-                if order:
-                    rows.reverse()
-                with self.writing(synced=True):
-                    count += max(0, self.db.executemany(insert, rows).rowcount)
+                        with self.writing(synced=False):
+                            count += self.db.execute(insert, row).rowcount
+        self._checkpoint()  # which syncs what the many small writes did not
         return count
 
     def take_stock(self) -> None:
-        """Count the bytes again; have the reserve again where the disk has room."""
+        """Count the bytes again; look at the disk and, where it has room, have the reserve."""
         self.bytes = self._counted()
-        self._set_reserve()
+        self.mind_disk()
+        if not self._capped and not self._reserve.exists():
+            try:
+                self._reserve.write_bytes(bytes(_RESERVE_BYTES))
+            except OSError:
+                self._reserve.unlink(missing_ok=True)
 
     def _counted(self) -> int:
         (size,) = self.db.execute(
@@ -253,24 +267,57 @@ class SpoolFile:
             self._evicted[what] += 1
         return True
 
-    def give_reserve(self) -> None:
-        """The disk is full: give up the reserve, so that deleting can be written down."""
-        self._reserve.unlink(missing_ok=True)
-        self.db.execute("PRAGMA wal_checkpoint(RESTART)")
+    # --- a full disk ------------------------------------------------------------------------------
+    def mind_disk(self) -> None:
+        """See that the file does not grow while the disk is as good as full."""
+        left = shutil.disk_usage(self._path.parent).free
+        if not self._capped and left < _LOW_BYTES:
+            self.cap()
+        elif self._capped and left > 2 * _LOW_BYTES:
+            self.db.execute(f"PRAGMA max_page_count = {_NO_CAP}")
+            self._capped = False
+
+    def cap(self) -> None:
+        """From now on the file does not grow. What the log of writes still holds of it is brought
+        in, at the cost of the reserve if need be."""
+        (pages,) = self.db.execute("PRAGMA page_count").fetchone()
+        self.db.execute(f"PRAGMA max_page_count = {pages}")
+        self._capped = True
+        self._health.count("spool_disk_full")
+        try:
+            self._checkpoint()
+        except sqlite3.Error:
+            if self._give_reserve():
+                with suppress(sqlite3.Error):
+                    self._checkpoint()
 
     def make_room(self, size: int, rank: int) -> None:
-        """The disk is full: free pages inside the file, for a body of `size` bytes and some."""
-        self.give_reserve()
+        """Free pages inside the file, for a body of `size` bytes and some. sqlite3.Error."""
+        if not self._capped:
+            self.cap()
+        self.again_with_reserve(lambda: self._make_room(size, rank))
+
+    def _make_room(self, size: int, rank: int) -> None:
         with self.writing(synced=True):
             self.free(2 * size, rank) or self.free(size, rank)
+
+    def again_with_reserve(self, work: Callable[[], None]) -> None:
+        """Do `work`; where the disk is too full for it, give up the reserve and do it again."""
+        try:
+            work()
+        except sqlite3.Error as error:
+            if not is_full(error) or not self._give_reserve():
+                raise
+            self._checkpoint()
+            work()
+
+    def _checkpoint(self) -> None:
         self.db.execute("PRAGMA wal_checkpoint(RESTART)")
 
-    def _set_reserve(self) -> None:
-        """Bytes on the disk that are ours to give up when it is full: evicting needs some too."""
-        if self._reserve.exists():
-            return
+    def _give_reserve(self) -> bool:
+        """Give up the reserve; whether there was one."""
         try:
-            if shutil.disk_usage(self._reserve.parent).free > 8 * _RESERVE_BYTES:
-                self._reserve.write_bytes(bytes(_RESERVE_BYTES))
-        except OSError:
-            self._reserve.unlink(missing_ok=True)
+            self._reserve.unlink()
+        except FileNotFoundError:
+            return False
+        return True

@@ -397,7 +397,7 @@ def test_there_is_a_reserve_for_a_full_disk(tmp_path: Path, clock: Clock) -> Non
     reserve = tmp_path / "spool.reserve"
     if shutil.disk_usage(tmp_path).free > 100 << 20:
         assert reserve.stat().st_size > 1 << 20
-    spool._file.give_reserve()
+    assert spool._file._give_reserve()
     assert not reserve.exists()
     spool.put(make_item(1))
     assert waiting(spool) == ["event-1"]
