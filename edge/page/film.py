@@ -94,7 +94,7 @@ class Film:
         if not self._watchers:
             return
         with self._news:
-            self._buffer.push(frame.number, frame.at, (frame, tuple(marks)), self._now())
+            self._buffer.push(frame.at, (frame, tuple(marks)), self._now())
             self._news.notify_all()
 
     async def watch(self, allowed: Callable[[], bool]) -> AsyncIterator[bytes]:

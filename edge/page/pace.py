@@ -15,17 +15,18 @@ T = TypeVar("T")
 
 SLOWEST: Final = 0.85
 FASTEST: Final = 1.25
+ANOTHER_S: Final = 5.0
+"""A frame seen so long before the last one shown is of another film: the camera was opened anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Held(Generic[T]):
-    number: int
     at: float
     arrived: float
     thing: T
 
     def __lt__(self, other: _Held[T]) -> bool:
-        return self.number < other.number
+        return self.at < other.at
 
 
 class Reorder(Generic[T]):
@@ -40,7 +41,7 @@ class Reorder(Generic[T]):
             raise ValueError("the target lies between 0 and the longest wait")
         self._target, self._most = target_s, most_s
         self._heap: list[_Held[T]] = []
-        self._newest = 0.0
+        self._newest = float("-inf")
         self._last: _Held[T] | None = None
         self._shown_at = 0.0
         self.skipped = 0
@@ -61,13 +62,16 @@ class Reorder(Generic[T]):
         surplus = (self.waiting_s - self._target) / self._most
         return min(FASTEST, max(SLOWEST, 1.0 + surplus))
 
-    def push(self, number: int, at: float, thing: T, now: float) -> None:
-        """A frame that was seen `at` has arrived. One whose successor has been shown is dropped
-        and counted in `too_late`."""
-        if self._last is not None and number <= self._last.number:
-            self.too_late += 1
-            return
-        heapq.heappush(self._heap, _Held(number, at, now, thing))
+    def push(self, at: float, thing: T, now: float) -> None:
+        """A frame that was seen `at` has arrived. One that was seen before the last one shown is
+        dropped and counted in `too_late`."""
+        if self._last is not None and at <= self._last.at:
+            if at > self._last.at - ANOTHER_S:
+                self.too_late += 1
+                return
+            self.skipped += len(self._heap)
+            self._heap, self._last, self._newest = [], None, at
+        heapq.heappush(self._heap, _Held(at, now, thing))
         self._newest = max(self._newest, at)
 
     def wait(self, now: float) -> float | None:
