@@ -16,7 +16,7 @@ from cameras.bodies import Submission, submission
 from cameras.intake import Sent, sent
 from cameras.keys import device_key_recall
 from cameras.models import Camera, DeviceKey
-from cameras.services import capture_store, captures_arrived, intake_limits
+from cameras.services import captures_arrived, captures_store, intake_limits
 from core.errors import BadInput, NotAllowed, NotFound, ProductError
 from gateway import envelope, frigate
 
@@ -53,14 +53,18 @@ def message_take(*, topic: str, payload: bytes, now: datetime) -> Taken:
     except ProductError as error:
         taken.refused[error.code] += 1
         return taken
-    stored: list[Sent] = []
+    checked: list[Sent] = []
     limits = intake_limits()
     for item in items.items:
         try:
-            one = sent(item, camera=camera.slug, now=now, limits=limits)
-            capture_store(camera=camera, sent=one, now=now)
+            checked.append(sent(item, camera=camera.slug, now=now, limits=limits))
         except ProductError as error:
             taken.refused[error.code] += 1
+    rows = captures_store(camera=camera, sent=checked, now=now)
+    stored = []
+    for one, row in zip(checked, rows, strict=True):
+        if isinstance(row, ProductError):
+            taken.refused[row.code] += 1
         else:
             stored.append(one)
     if stored:

@@ -172,7 +172,7 @@ def test_what_is_away_is_said_not_swallowed(
     def away(**kwargs: Any) -> None:
         raise OperationalError
 
-    monkeypatch.setattr(messages, "capture_store", away)
+    monkeypatch.setattr(messages, "captures_store", away)
     with pytest.raises(OperationalError):
         take({"key": device.shown, **read()})
 
