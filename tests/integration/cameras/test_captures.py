@@ -400,8 +400,8 @@ def test_a_batch_costs_no_more_statements_than_one_capture(
     )
     device_keys_forget()
     post(1)
-    # what is known, the rows (one insert between a savepoint's two ends), what came of them
-    with django_assert_num_queries(5):
+    # what is known, the rows, what came of them
+    with django_assert_num_queries(3):
         post(100)
 
 
