@@ -94,6 +94,11 @@ class PlateDetector:
         metadata = session.get_modelmeta().custom_metadata_map
         return Network(session, self._long_side or int(metadata.get("long_side", 512)))
 
+    @property
+    def providers_in_use(self) -> tuple[str, ...]:
+        """What onnxruntime took of `providers`: it goes on without one that does not start."""
+        return tuple(self._network.session.get_providers())
+
     def detect(self, picture: Picture, *, long_side: int | None = None) -> tuple[Detection, ...]:
         """The plates of a picture, best first. `long_side`: another than the detector's own, for a
         picture in which plates are known to be large. Raises ModelError."""

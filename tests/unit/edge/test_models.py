@@ -6,30 +6,21 @@ import onnxruntime
 import pytest
 
 from edge import models
-from edge.models import choose, make_engine
+from edge.models import Choice, choose, make_engine
 from inference.models import CPU, ModelError, registered
 
 
 @pytest.fixture
 def there(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Say which providers there are, and which of them start."""
+    """Say which providers there are, and how many seconds each that starts takes."""
 
-    def say(*names: str, starts: tuple[str, ...] = ()) -> None:
+    def say(*names: str, cpu: float = 0.05, **takes: float) -> None:
         monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [*names, CPU])
-
-        class Session:
-            def __init__(self, providers: Any) -> None:
-                self.providers = [one for one in providers if one in (*starts, CPU)]
-
-            def get_providers(self) -> list[str]:
-                return self.providers
-
-        def load(model: Any, providers: Any) -> Session:
-            if "Broken" in providers[0]:
-                raise RuntimeError("no such library")
-            return Session(providers)
-
-        monkeypatch.setattr(models, "load_session", load)
+        monkeypatch.setattr(
+            models,
+            "seconds",
+            lambda choice: takes.get(choice.provider, cpu if choice.provider == CPU else None),
+        )
 
     return say
 
@@ -54,7 +45,7 @@ def test_a_processor_runs_eight_bits(there: Any) -> None:
 def test_the_quickest_that_is_there_is_picked(
     there: Any, names: tuple[str, ...], picked: str
 ) -> None:
-    there(*names, starts=names)
+    there(*names, **dict.fromkeys(names, 0.01))
     choice = choose()
     assert choice.provider == picked
     assert choice.precision == ("int8" if picked == CPU else "fp32")
@@ -63,16 +54,26 @@ def test_the_quickest_that_is_there_is_picked(
 
 
 def test_what_does_not_start_is_passed_over_and_said(there: Any) -> None:
-    there("TensorrtExecutionProvider", "CUDAExecutionProvider", starts=("CUDAExecutionProvider",))
+    both = ("TensorrtExecutionProvider", "CUDAExecutionProvider")
+    there(*both, CUDAExecutionProvider=0.01)
     choice = choose()
     assert choice.provider == "CUDAExecutionProvider"
-    assert "TensorrtExecutionProvider did not start" in choice.because
-    there("TensorrtExecutionProvider", "CUDAExecutionProvider")
+    assert choice.because == "Tensorrt does not start; CUDA it is"
+    there(*both)
     assert choose().provider == CPU
 
 
+def test_what_is_slower_than_the_processor_is_passed_over(there: Any) -> None:
+    """OpenVINO on a processor alone: seen to be."""
+    there("OpenVINOExecutionProvider", OpenVINOExecutionProvider=0.08)
+    choice = choose()
+    assert (choice.provider, choice.precision) == (CPU, "int8")
+    assert "OpenVINO is slower" in choice.because
+    assert choose("openvino").provider == "OpenVINOExecutionProvider"  # whoever asks has it
+
+
 def test_what_is_asked_for_is_had_or_refused(there: Any) -> None:
-    there("CUDAExecutionProvider", starts=("CUDAExecutionProvider",))
+    there("CUDAExecutionProvider", CUDAExecutionProvider=0.01)
     assert choose("cpu").provider == CPU
     assert choose("cpu", "fp32").name("plate-reader") == "plate-reader.fp32"
     assert choose("cuda").provider == "CUDAExecutionProvider"
@@ -83,6 +84,14 @@ def test_what_is_asked_for_is_had_or_refused(there: Any) -> None:
     there("CUDAExecutionProvider")
     with pytest.raises(ModelError, match="does not start"):
         choose("cuda")
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_a_provider_is_tried_on_a_picture_and_one_that_is_not_there_does_not_start() -> None:
+    took = models.seconds(choose("cpu"))
+    assert took is not None
+    assert took > 0
+    assert models.seconds(Choice("TensorrtExecutionProvider", "fp32", "")) is None
 
 
 @pytest.mark.parametrize("precision", ["int8", "fp32"])
