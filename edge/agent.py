@@ -54,7 +54,7 @@ _END_S: Final = 8.0
 
 def open_spool(config: Config, clock: Clock, health: Health) -> Spool:
     """The spool in the data folder. OSError, ValueError."""
-    return Spool(
+    spool = Spool(
         config.data / "spool",
         load_key(config.data / KEY_FILE),
         max_bytes=config.spool_bytes,
@@ -62,6 +62,8 @@ def open_spool(config: Config, clock: Clock, health: Health) -> Spool:
         clock=clock,
         health=health,
     )
+    spool.confirmed = config.transport == "rest"
+    return spool
 
 
 class Agent:

@@ -13,8 +13,10 @@ displaces a kind worth more than itself; then it is the new one that is not kept
 Items older than `keep_hours` go whatever their kind. All of it is counted: `spool_evicted_<what>`,
 `spool_expired`, `spool_put_failed`.
 
-**The watermark** is the moment up to which everything seen has been delivered. Items refused or
-evicted do not hold it back: they will never come.
+**The watermark** is the moment up to which everything seen has been delivered; the server enforces
+nothing before it. Items refused or evicted do not hold it back: they will never come. Over a road
+that ends before the server (a broker), nobody here knows what has been delivered: then `confirmed`
+is False, the watermark stays at the beginning of time, and each batch carries its own.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from __future__ import annotations
 import errno
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -100,6 +102,7 @@ class Spool:
         health: Health,
     ) -> None:
         self.max_bytes, self.keep_hours = max_bytes, keep_hours
+        self.confirmed = True
         self.settling = SETTLING  # none once the source has ended
         self._clock, self._health = clock, health
         self._sealer = Sealer(key, "spool")
@@ -294,10 +297,19 @@ class Spool:
 
     def watermark(self) -> datetime:
         """Everything seen until then has been delivered, or never will be (module docstring)."""
+        return self.watermark_behind(()) if self.confirmed else moment(0)
+
+    def watermark_behind(self, batch: Sequence[Spooled]) -> datetime:
+        """What the watermark is once these items have been delivered too."""
+        marks = ", ".join("?" * len(batch))
         with self._lock:
-            oldest = self._oldest()
-            until = self._utc() - self.settling
-            for since in (oldest, self._held):
+            (oldest,) = self._file.db.execute(
+                "SELECT min(captured_at) FROM item"  # noqa: S608 - question marks
+                f" WHERE refusal IS NULL AND number NOT IN ({marks})",
+                [one.number for one in batch],
+            ).fetchone()
+            until = self._utc() - SETTLING
+            for since in (None if oldest is None else moment(oldest), self._held):
                 if since is not None:
                     until = min(until, since - timedelta(microseconds=1))
         return until

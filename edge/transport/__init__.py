@@ -81,8 +81,9 @@ class BatchRefused(TransportError):
 class Transport(Protocol):
     """A road to the server; used by one thread at a time."""
 
-    def send(self, items: Sequence[Spooled], *, sent_at: datetime) -> Answer:
-        """Send 1 to 100 items in order. TransportError."""
+    def send(self, items: Sequence[Spooled], *, sent_at: datetime, through: datetime) -> Answer:
+        """Send 1 to 100 items in order. `through`: the watermark once they have been delivered.
+        TransportError."""
 
     def close(self) -> None:
         """Give the connection back."""

@@ -7,7 +7,8 @@ zlib-compressed JSON. So neither the broker nor whoever else may read the topic 
 An item counts as delivered once the broker has acknowledged its message: from then on it is the
 broker's, which keeps it for the bridge. A broker of MQTT 5 that says nobody is subscribed has not
 kept it: such an item waits. What the server thinks of an item is not heard here: there is no
-capture id, so no larger picture can be asked for, and refusals show in the server's log only.
+capture id, so no larger picture can be asked for, and refusals show in the server's log only. The
+watermark goes with the last item of each message: it holds once the server has stored that.
 """
 
 from __future__ import annotations
@@ -88,9 +89,11 @@ class MqttTransport:
         self._most: int | None = None
         self._acknowledged: dict[int, int] = {}
 
-    def send(self, items: Sequence[Spooled], *, sent_at: datetime) -> Answer:
+    def send(self, items: Sequence[Spooled], *, sent_at: datetime, through: datetime) -> Answer:
         """Publish 1 to 100 items as one message; wait for it to be acknowledged. TransportError."""
-        payload = sealed(items_json(items, sent_at=sent_at), self._key)
+        body = items_json(items, sent_at=sent_at)
+        body["items"][-1]["through"] = through.isoformat()
+        payload = sealed(body, self._key)
         client = self._client or self._connect()
         if self._most is not None and len(payload) + len(self._topic) + 32 > self._most:
             raise TooMuch("The broker takes no message as large.")

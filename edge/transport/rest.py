@@ -107,8 +107,11 @@ class RestTransport:
         self._gzip = True
 
     # --- captures ---------------------------------------------------------------------------------
-    def send(self, items: Sequence[Spooled], *, sent_at: datetime) -> Answer:
-        """Send 1 to 100 items in order. TransportError."""
+    def send(
+        self, items: Sequence[Spooled], *, sent_at: datetime, through: datetime | None = None
+    ) -> Answer:
+        """Send 1 to 100 items in order. The watermark goes with the heartbeats, when it is known
+        what has been taken. TransportError."""
         body = json.dumps(items_json(items, sent_at=sent_at)).encode()
         status, raw, bytes_sent = self._post_packed("/api/v1/captures", body)
         said = _object(raw)

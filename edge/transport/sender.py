@@ -106,7 +106,11 @@ class Sender:
     def _send(self, batch: Sequence[Spooled]) -> None:
         """One attempt; what was taken or refused is noted. TransportError."""
         began = self._clock.now()
-        answer = self._transport.send(batch, sent_at=self._clock.utc(began))
+        answer = self._transport.send(
+            batch,
+            sent_at=self._clock.utc(began),
+            through=self._spool.watermark_behind(batch),
+        )
         self._measure(answer.bytes_sent, self._clock.now() - began)
         taken: dict[str, str | None] = {}
         left = False

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cameras.models import Camera
 from edge.health import Health
 from edge.items import Item
 from edge.settings import Settings
@@ -59,6 +60,7 @@ def test_from_the_spool_over_the_broker_into_the_intake(
     spool = Spool(
         tmp_path / "spool", bytes(32), max_bytes=10**8, keep_hours=1, clock=clock, health=health
     )
+    spool.confirmed = False
     road = transport(broker.port, broker.version, device.shown)
     sender = Sender(
         spool, road, clock=clock, health=health, settings=Settings, draw=random.Random(1)
@@ -78,6 +80,11 @@ def test_from_the_spool_over_the_broker_into_the_intake(
         eventually(lambda: stored() >= kept)
     road.close()
     assert spool.state().waiting == 0
+    assert spool.watermark() < NOW - timedelta(days=9999), "the broker has them; who knows more?"
+    last = NOW - timedelta(minutes=5) + timedelta(seconds=kept - 1)
+    heard = Camera.objects.get(pk=device.camera.pk).through
+    assert heard is not None
+    assert heard >= last
     assert texts()[:kept] == [f"AB{number}CD" for number in range(kept)]
 
 
@@ -99,7 +106,7 @@ def test_the_server_opens_what_the_device_seals() -> None:
 
 def test_a_broker_that_is_not_there() -> None:
     with pytest.raises(Unreachable):
-        transport(free_port()).send([spooled(1)], sent_at=NOW)
+        transport(free_port()).send([spooled(1)], sent_at=NOW, through=NOW)
 
 
 def test_a_broker_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +115,7 @@ def test_a_broker_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
         socket.create_server(("127.0.0.1", 0)) as silent,
         pytest.raises(Unreachable, match="not answer"),
     ):
-        transport(silent.getsockname()[1]).send([spooled(1)], sent_at=NOW)
+        transport(silent.getsockname()[1]).send([spooled(1)], sent_at=NOW, through=NOW)
 
 
 def test_a_broker_that_lets_nobody_in_without_a_name() -> None:
@@ -119,7 +126,7 @@ def test_a_broker_that_lets_nobody_in_without_a_name() -> None:
             "127.0.0.1", broker.port, camera="lane-1", key=KEY, tls=False, version="3.1.1"
         )
         with pytest.raises(TransportError, match="broker"):
-            road.send([spooled(1)], sent_at=NOW)
+            road.send([spooled(1)], sent_at=NOW, through=NOW)
     finally:
         broker.stop()
 
@@ -131,7 +138,7 @@ def test_a_broker_with_nobody_to_keep_it_for_has_not_got_it(tmp_path: Path) -> N
     try:
         road = transport(broker.port, 5)
         with pytest.raises(Later, match="bridge"):
-            road.send([spooled(1)], sent_at=NOW)
+            road.send([spooled(1)], sent_at=NOW, through=NOW)
         road.close()
     finally:
         broker.stop()
@@ -146,7 +153,7 @@ def test_a_message_too_large_for_the_broker(tmp_path: Path) -> None:
     try:
         road = transport(broker.port, 5)
         with pytest.raises(TooMuch):
-            road.send([spooled(number, 100) for number in range(100)], sent_at=NOW)
+            road.send([spooled(number, 100) for number in range(100)], sent_at=NOW, through=NOW)
         road.close()
     finally:
         broker.stop()

@@ -3,7 +3,7 @@
 import random
 import threading
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,7 @@ from edge.transport import (
     Unreachable,
 )
 from edge.transport.sender import MOST_ITEMS, Sender
-from tests.unit.edge.spooling import Clock, make_item, make_spool, waiting
+from tests.unit.edge.spooling import BEGIN, Clock, make_item, make_spool, waiting
 
 Judge = Callable[[Sequence[str]], Sequence[Outcome]]
 
@@ -41,9 +41,11 @@ class Road:
         self.asked: list[list[str]] = []
         self.taken: list[str] = []
         self.seconds, self.bytes_each = 0.1, 1000
+        self.through: list[datetime] = []
         self.closed = False
 
-    def send(self, items: Sequence[Spooled], *, sent_at: datetime) -> Answer:
+    def send(self, items: Sequence[Spooled], *, sent_at: datetime, through: datetime) -> Answer:
+        self.through.append(through)
         names = [one.item.event_id for one in items]
         self.asked.append(names)
         self.clock.seconds += self.seconds
@@ -106,6 +108,16 @@ def test_all_goes_in_order_in_batches_of_the_server(scene: Scene) -> None:
     told = scene.health.snapshot()
     assert (told["items_sent"], told["batches_sent"], told["bytes_sent"]) == (250, 3, 250_000)
     assert scene.sender.step() is None
+
+
+def test_each_batch_says_what_is_complete_once_it_has_arrived(scene: Scene) -> None:
+    scene.put(250)
+    scene.clock.seconds = 1000
+    scene.steps()
+    first, second, third = scene.road.through
+    assert BEGIN + timedelta(seconds=99) < first < BEGIN + timedelta(seconds=100)
+    assert BEGIN + timedelta(seconds=199) < second < BEGIN + timedelta(seconds=200)
+    assert third > BEGIN + timedelta(seconds=980)
 
 
 @pytest.mark.parametrize(

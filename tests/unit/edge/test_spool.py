@@ -368,6 +368,18 @@ def test_the_watermark_stays_behind_everything_unsent(spool: Spool, clock: Clock
     assert spool.watermark() == now - SETTLING
 
 
+def test_a_road_that_ends_at_a_broker_proves_nothing(spool: Spool, clock: Clock) -> None:
+    spool.confirmed = False
+    clock.seconds = 100
+    spool.put(make_item(50))
+    batch = spool.peek(1, 1)
+    assert spool.watermark().year == 1970
+    assert spool.watermark_behind(batch) == BEGIN + timedelta(seconds=100) - SETTLING
+    spool.put(make_item(60))
+    assert BEGIN + timedelta(seconds=59) < spool.watermark_behind(batch)
+    assert spool.watermark_behind(batch) < BEGIN + timedelta(seconds=60)
+
+
 def test_its_state_is_told(spool: Spool, clock: Clock, health: Health) -> None:
     assert spool.state().oldest_s == 0
     for number in range(3):
