@@ -203,11 +203,11 @@ class Camera:
         self.thread.start()
 
     def run(self) -> None:
-        number, began = 0, time.monotonic()
+        self.number, began = 0, time.monotonic()
         while not self.stop.wait(1 / self.fps):
-            number += 1
-            at = began + number / self.fps
-            self.page.frame(Frame(number, self.picture, at, NOW), (MARK,))
+            self.number += 1
+            at = began + self.number / self.fps
+            self.page.frame(Frame(self.number, self.picture, at, NOW), (MARK,))
 
     def close(self) -> None:
         self.stop.set()
@@ -312,6 +312,27 @@ def test_a_few_may_watch_at_once_and_a_closed_page_makes_room(
     while site.page._film.watchers and time.monotonic() < until:
         time.sleep(0.02)
     assert len(watched(site, 1)) == 1
+
+
+def test_who_cannot_take_all_frames_gets_the_newest(
+    site: Site, camera: Callable[..., Camera]
+) -> None:
+    site.log_in()
+    noise = np.random.default_rng(1).integers(0, 255, (540, 960, 3), np.uint8)
+    filming = camera(site.page, noise)
+    numbers: list[int] = []
+    with site.client.get(f"{site.url}/stream", stream=True, timeout=10) as answer:
+        time.sleep(1.5)  # more comes meanwhile than the sockets hold
+        filming.close()
+        while True:
+            head, size = struct.unpack(">II", _exactly(answer, 8))
+            said = json.loads(_exactly(answer, head))
+            if not _exactly(answer, size):
+                break  # nothing new for a while
+            numbers.append(said["number"])
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] == filming.number
+    assert len(numbers) < filming.number / 2
 
 
 def test_the_stream_ends_with_the_session(site: Site, camera: Callable[..., Camera]) -> None:
