@@ -19,7 +19,7 @@ from edge import hits as watchlist
 from edge.clock import Clock
 from edge.config import Config
 from edge.csvlog import CsvLog
-from edge.enrol import Device
+from edge.enrol import SETTINGS_FILE, Device
 from edge.health import Health
 from edge.heartbeat import Heartbeat
 from edge.items import Frame, Mark
@@ -72,7 +72,7 @@ class Agent:
     def __init__(self, config: Config, device: Device) -> None:
         self.config, self.device = config, device
         self.health, self.clock = Health(), Clock()
-        self.settings = Remote(config.data / "settings.json", first(config, device), self.health)
+        self.settings = Remote(config.data / SETTINGS_FILE, first(config, device), self.health)
         self.spool = open_spool(config, self.clock, self.health)
         self._settings_changed(self.settings())
         self.settings.listen(self._settings_changed)

@@ -23,6 +23,7 @@ from edge.items import Frame
 
 PREFIX: Final = "PLATEWARDEN:"
 FILE: Final = "device.json"
+SETTINGS_FILE: Final = "settings.json"
 TIMEOUT_S: Final = 20.0
 
 
@@ -157,8 +158,12 @@ def _device(raw: dict[str, Any]) -> Device:
 
 
 def device_save(data: Path, device: Device) -> None:
-    """Keeps it in the data folder: whole or not at all, also when the power fails. OSError."""
+    """Keeps it in the data folder: whole or not at all, also when the power fails. OSError.
+
+    The settings kept there go: another camera's of the same version would pass for this one's.
+    """
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (data / SETTINGS_FILE).unlink(missing_ok=True)
     written = data / f".{FILE}.new"
     handle = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import segno
 
 from edge.enrol import (
+    SETTINGS_FILE,
     Device,
     EnrolError,
     Invitation,
@@ -175,3 +177,14 @@ def test_no_device_or_a_broken_file(tmp_path: Path) -> None:
         (tmp_path / "device.json").write_text(text)
         with pytest.raises(EnrolError, match="enrol the device again"):
             device_load(tmp_path)
+
+
+def test_a_device_set_up_anew_drops_the_settings_of_its_camera_before(tmp_path: Path) -> None:
+    """Versions count from one for every camera: the other's would pass for this one's."""
+    device = Device("https://plates.example", "pwd_x", "lane-1", "car-park")
+    device_save(tmp_path, device)
+    kept = tmp_path / SETTINGS_FILE
+    kept.write_text('{"version": 3}')
+    device_save(tmp_path, replace(device, camera="lane-2"))
+    assert not kept.exists()
+    assert device_load(tmp_path).camera == "lane-2"
