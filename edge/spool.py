@@ -50,6 +50,7 @@ from edge.spoolfile import (
 SETTLING: Final = timedelta(seconds=10)
 """How long a vehicle that was seen may take to become an item (`Spool.hold` for longer)."""
 
+_TOO_EARLY: Final = "captured_at_in_future"  # the server's word for it
 _ROW_BYTES: Final = 300  # what a row costs beside its body, roughly
 
 
@@ -338,15 +339,26 @@ class Spool:
         return woken
 
     def expire(self) -> None:
-        """Let go of what is older than `keep_hours`; take stock again. Call it now and then."""
-        limit = stamp(self._utc() - timedelta(hours=self.keep_hours))
-        with self._lock:
+        """Let go of what is older than `keep_hours`; take stock again. Call it now and then.
+
+        Items the server refused as of the future (the device's clock was wrong) wait again once
+        their time has come.
+        """
+        now = self._utc()
+        limit = stamp(now - timedelta(hours=self.keep_hours))
+        with self._sound():
             with self._file.writing(synced=False):
                 gone = self._file.forget("item", "captured_at < ?", limit)
                 self._file.forget("larger", "captured_at < ?", limit)
+                self._file.db.execute(
+                    "UPDATE item SET refusal = NULL, refused_field = NULL"
+                    " WHERE refusal = ? AND captured_at <= ?",
+                    (_TOO_EARLY, stamp(now)),
+                )
             if gone:
                 self._health.count("spool_expired", gone)
             self._file.take_stock()
+            self._file.forget_damaged(self.keep_hours)
 
     def close(self) -> None:
         """Give the file back; nothing is lost by not calling it."""

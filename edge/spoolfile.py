@@ -195,6 +195,12 @@ class SpoolFile:
         self._checkpoint()  # which syncs what the many small writes did not
         return count
 
+    def forget_damaged(self, hours: float) -> None:
+        """Delete files moved aside longer ago than that: what they hold would be gone by now."""
+        for part in self._path.parent.glob("damaged-*"):
+            if time.time() - part.stat().st_mtime > 3600 * hours:
+                part.unlink()
+
     def take_stock(self) -> None:
         """Count the bytes again; look at the disk and, where it has room, have the reserve."""
         self.bytes = self._counted()

@@ -1,5 +1,6 @@
 """The disk queue: nothing lost that was put, nothing in clear, a stated order when it is full."""
 
+import os
 import shutil
 import sqlite3
 import stat
@@ -157,7 +158,13 @@ def test_a_file_that_is_no_spool_is_moved_aside(tmp_path: Path, clock: Clock) ->
     assert waiting(spool) == ["event-1"]
     assert health.snapshot()["spool_damaged"] == 1
     assert "disk" in health.troubles
-    assert next(tmp_path.glob("damaged-*.db")).read_bytes().startswith(b"not a database")
+    (aside,) = tmp_path.glob("damaged-*.db")
+    assert aside.read_bytes().startswith(b"not a database")
+    spool.expire()
+    assert aside.exists()
+    os.utime(aside, (0, 0))
+    spool.expire()
+    assert not aside.exists()
 
 
 def test_what_is_readable_of_a_damaged_file_is_kept(tmp_path: Path, clock: Clock) -> None:
@@ -225,6 +232,20 @@ def test_somebody_may_put_it_back(spool: Spool) -> None:
     assert spool.put_back() == 1
     assert waiting(spool) == ["event-0", "event-1", "event-2"]
     assert spool.refused() == []
+
+
+def test_what_came_too_early_waits_until_its_time_has_come(spool: Spool, clock: Clock) -> None:
+    for number in (10, 3600):
+        spool.put(make_item(number))
+    spool.set_aside("event-10", "refused")
+    spool.set_aside("event-3600", "captured_at_in_future")
+    clock.seconds = 3599
+    spool.expire()
+    assert waiting(spool) == []
+    clock.seconds = 3600
+    spool.expire()
+    assert waiting(spool) == ["event-3600"]
+    assert [one.event_id for one in spool.refused()] == ["event-10"]
 
 
 # --- larger pictures --------------------------------------------------------------------------
