@@ -309,7 +309,7 @@ class Spool:
                 f" WHERE refusal IS NULL AND number NOT IN ({marks})",
                 [one.number for one in batch],
             ).fetchone()
-            until = self._utc() - SETTLING
+            until = self._utc() - self.settling
             for since in (None if oldest is None else moment(oldest), self._held):
                 if since is not None:
                     until = min(until, since - timedelta(microseconds=1))
