@@ -142,7 +142,9 @@ def test_a_larger_picture_comes_when_somebody_asked_for_it(
         )
     )
     waiting = roadside.spool.peek(10, 10**6)
-    answer = roadside.line.send(waiting, sent_at=datetime.now(UTC))
+    answer = roadside.line.send(
+        waiting, sent_at=datetime.now(UTC), through=roadside.spool.watermark()
+    )
     [taken] = answer.outcomes
     capture_id = getattr(taken, "capture_id", None)
     roadside.spool.done({waiting[0].item.event_id: capture_id})
