@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.test import Client
 from jsonschema import Draft202012Validator
 
-from cameras import bodies, codes, intake, reads
+from cameras import bodies, codes, heartbeats, intake, reads, values
 from tests.integration.cameras.conftest import ago
 
 
@@ -35,8 +35,14 @@ def operation(schema: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def test_it_names_every_operation_and_how_to_log_in(schema: dict[str, Any]) -> None:
-    for name in ("captures_create", "captures_retrieve", "heartbeats_create"):
+    for name in (
+        "captures_create",
+        "captures_retrieve",
+        "captures_picture_update",
+        "heartbeats_create",
+    ):
         assert {"deviceKey": []} in operation(schema, name)["security"]
+    assert not operation(schema, "enrol_create").get("security")
     assert schema["components"]["securitySchemes"]["deviceKey"]["scheme"] == "bearer"
 
 
@@ -44,9 +50,11 @@ def test_it_lists_every_code(schema: dict[str, Any]) -> None:
     for name, listed in (
         ("captures_create", codes.CAPTURE_CODES),
         ("heartbeats_create", codes.HEARTBEAT_CODES),
+        ("captures_picture_update", codes.PICTURE_CODES),
+        ("enrol_create", codes.ENROL_CODES),
     ):
         responses = operation(schema, name)["responses"]
-        assert set(responses) - {"200", "202"} == {str(status) for status in listed}
+        assert set(responses) - {"200", "201", "202"} == {str(status) for status in listed}
         for status, names in listed.items():
             described = re.findall(r"`(\w+)`", responses[str(status)]["description"])
             assert described == list(names)
@@ -69,6 +77,14 @@ def test_requests_have_exactly_the_fields_that_are_parsed(schema: dict[str, Any]
     assert batch["properties"]["items"]["maxItems"] == bodies.MOST_ITEMS
     assert set(single["properties"]["read"]["properties"]) == reads._FIELDS
     assert set(content["multipart/form-data"]["schema"]["oneOf"][0]["properties"]) == intake._FIELDS
+
+
+def test_a_heartbeat_has_exactly_the_fields_that_are_parsed(schema: dict[str, Any]) -> None:
+    content = operation(schema, "heartbeats_create")["requestBody"]["content"]
+    said = content["application/json"]["schema"]["properties"]
+    assert set(said) == heartbeats.FIELDS
+    assert set(said["detail"]["properties"]) == values.DETAIL
+    assert set(said["settings_refused"]["properties"]) == heartbeats.REFUSED
 
 
 def test_the_schema_agrees_with_the_parsing(schema: dict[str, Any]) -> None:
