@@ -36,6 +36,7 @@ _MOST_BYTES: Final = 4_000_000
 _LEAST_BYTES: Final = 64_000
 _BATCH_SECONDS: Final = 5.0
 _SUSPECT: Final = 8
+_SHORTEST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 3600.0
 _KEY_WAIT: Final = 60.0
 _TELLING_BYTES: Final = 16_000
@@ -71,13 +72,15 @@ class Sender:
 
     def run(self, stop: threading.Event) -> None:
         """Blocks until `stop`."""
-        while not stop.is_set():
-            pause = self.step()
-            if pause is None:
-                self._spool.wait(_IDLE_S)
-            elif pause > 0:
-                stop.wait(pause)
-        self._transport.close()
+        try:
+            while not stop.is_set():
+                pause = self.step()
+                if pause is None:
+                    self._spool.wait(_IDLE_S)
+                elif pause > 0:
+                    stop.wait(pause)
+        finally:
+            self._transport.close()
 
     def step(self) -> float | None:
         """Send one batch, if something waits; seconds to wait before the next step, None when there
@@ -134,7 +137,8 @@ class Sender:
             if error.seconds is None:
                 return self._backoff.failed()
             # not before; and not all devices in the same moment after
-            return min(error.seconds, _LONGEST_WAIT) * self._draw.uniform(1.0, 1.1)
+            asked = min(max(error.seconds, _SHORTEST_WAIT), _LONGEST_WAIT)
+            return asked * self._draw.uniform(1.0, 1.1)
         if isinstance(error, KeyRefused):
             return _KEY_WAIT * self._draw.uniform(0.5, 1.0)
         self._most = max(1, len(batch) // 2)

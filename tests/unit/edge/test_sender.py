@@ -153,12 +153,13 @@ def test_batches_halve_when_broken_and_grow_again(scene: Scene) -> None:
 
 def test_patience_is_given_as_long_as_asked(scene: Scene) -> None:
     names = scene.put(3)
-    scene.road.plan = [Later("Patience.", 120.0), Later("Patience.", 10**9)]
-    first, second, _ = scene.steps()
+    scene.road.plan = [Later("Patience.", seconds) for seconds in (120.0, 10.0**9, 0.0)]
+    first, second, third, _ = scene.steps()
     assert 120 <= first <= 132
     assert 3600 <= second <= 3960
+    assert third >= 0.5
     assert scene.road.taken == names
-    assert [len(batch) for batch in scene.road.asked] == [3, 3, 3]
+    assert [len(batch) for batch in scene.road.asked] == [3, 3, 3, 3]
 
 
 def test_too_much_is_tried_with_half_at_once(scene: Scene) -> None:
