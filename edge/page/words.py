@@ -88,7 +88,7 @@ def span(seconds: float) -> str:
 
 def _pictures(facts: Facts) -> Tile:
     rate, source = number(facts, "frames_per_second"), number(facts, "source_fps")
-    note = "looked at" if source is None else f"of {source:.0f} the camera gives"
+    note = "looked at" if source is None else f"the camera gives {source:.0f}"
     if rate is None:
         return Tile("pictures", "Pictures a second", "–", "none yet", "warn")
     return Tile("pictures", "Pictures a second", f"{rate:.1f}", note, "good" if rate else "bad")
@@ -107,7 +107,11 @@ def _waiting(facts: Facts) -> Tile:
     depth, oldest = number(facts, "queue_depth"), number(facts, "spool_oldest_s") or 0.0
     if depth is None:
         return Tile("waiting", "Waiting to be sent", "–", "", "none")
-    note = f"the oldest for {span(oldest)}" if depth else "everything is at the server"
+    note = (
+        f"kept on the disk, the oldest for {span(oldest)}"
+        if depth
+        else "everything is at the server"
+    )
     return Tile(
         "waiting",
         "Waiting to be sent",

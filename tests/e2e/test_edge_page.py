@@ -163,7 +163,7 @@ def test_the_picture_is_drawn_with_its_plates(browser: Browser, device: Device) 
         seen = page.evaluate(LOOK)
         assert seen["mean"] > 80
         assert seen["yellow"] > 200
-        expect(page.locator("#caption")).to_contain_text("pictures a second")
+        expect(page.locator("#caption")).to_contain_text("pictures/s")
         page.keyboard.press("m")
         expect(page.get_by_role("button", name="Plates")).to_have_attribute("aria-pressed", "false")
         seen = page.evaluate(LOOK)

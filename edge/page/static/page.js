@@ -284,7 +284,7 @@ function caption(stream) {
   if (wants.pause) { set(byId("caption"), `Paused at ${clock(shown.stamp || Date.now())}`); return; }
   if (!shown.stamp) return;
   const frames = rate().toFixed(rate() < 9.95 ? 1 : 0);
-  set(byId("caption"), `${clock(shown.stamp)} · ${frames} pictures a second · ${stream.waiting_ms} ms buffered`);
+  set(byId("caption"), `${clock(shown.stamp)} · ${frames} pictures/s · ${stream.waiting_ms} ms buffered`);
   if (rate() > 0) setLive(true, "Live");
 }
 

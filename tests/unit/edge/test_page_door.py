@@ -129,9 +129,9 @@ def test_figures_in_words() -> None:
         }
     )
     said = {name: (one.value, one.note, one.tone) for name, one in found.items()}
-    assert said["pictures"] == ("24.9", "of 25 the camera gives", "good")
+    assert said["pictures"] == ("24.9", "the camera gives 25", "good")
     assert said["dropped"] == ("100", "10.0% of all, to keep up", "warn")
-    assert said["waiting"] == ("12", "the oldest for 67 min", "warn")
+    assert said["waiting"] == ("12", "kept on the disk, the oldest for 67 min", "warn")
     assert said["sent"] == ("10", "33.0 kB, 3.3 kB each", "good")
     assert said["mode"] == ("Crops", "this device finds plates in time", "none")
     assert said["processor"] == ("40 %", "84 °C: too hot", "bad")
