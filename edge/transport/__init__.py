@@ -35,7 +35,7 @@ Outcome = Taken | Refused | NotYet
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One outcome for each item sent, in their order; the bytes that went over the wire."""
+    """One outcome for each item sent, in their order; the size in bytes of the body as sent."""
 
     outcomes: Sequence[Outcome]
     bytes_sent: int
