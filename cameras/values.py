@@ -28,7 +28,7 @@ WORDS = words(
     "auto manual day night dawn on off low normal high fixed infrared colour grey ok "
     "warning failed unknown "
     "read crop frame "  # modes of the agent, and why it chose one
-    "set starting cpu bandwidth plates room "
+    "set starting cpu bandwidth room "
     "fp32 int8 cuda tensorrt openvino coreml "
     "rest mqtt"
 )

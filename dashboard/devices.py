@@ -21,8 +21,7 @@ BECAUSE: Final = {
     "starting": "it has just begun to measure",
     "cpu": "its processor is too slow for more",
     "bandwidth": "the network is too slow for more",
-    "plates": "the plates here bear no smaller picture",
-    "room": "processor and network have room",
+    "room": "its processor and the network bear it",
 }
 TROUBLES: Final = {
     "source": "the picture",
