@@ -95,7 +95,7 @@ class Agent:
     def __exit__(self, *_: object) -> None:
         assert self._process is not None
         if self._process.poll() is None:
-            self._process.terminate()
+            self.terminate()
             try:
                 self._process.wait(_STOP_S)
             except subprocess.TimeoutExpired:
@@ -114,6 +114,11 @@ class Agent:
         if code:
             raise DemoError(f"the agent ended with {code}: {self._log_end()}")
         return code == 0
+
+    def terminate(self) -> None:
+        """Ask it to end, as systemd does."""
+        assert self._process is not None
+        self._process.terminate()
 
     def kill(self) -> None:
         """As when the power fails."""

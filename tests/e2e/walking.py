@@ -29,7 +29,7 @@ PAGES = ("/", "/feed/", "/cases/", "/alerts/", "/search/", "/cameras/")
 def played(site: LiveSite) -> dict[str, Any]:
     """Play the demo to a site, once; its keys and log-ins."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(play, "set_up", lambda real: site.demo())
+        patch.setattr(play, "set_up", lambda **_: site.demo())
         told = argparse.Namespace(url=site.url, real=False, images=None, video=None)
         results, made = play.play(told)
     assert all(one.accounted() for one in results)
