@@ -91,7 +91,8 @@ GROUPS: Final[tuple[tuple[str, tuple[Setting, ...]], ...]] = (
                 "regions",
                 [],
                 "Countries",
-                "Countries whose plates are common here, as a hint to the device's reader: CZ, SK.",
+                "Countries whose plates are common here, as a hint to the device's reader: CZ, SK. "
+                "Empty: the site's own.",
             ),
             Setting(
                 "regions_strict",

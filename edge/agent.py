@@ -72,7 +72,7 @@ class Agent:
     def __init__(self, config: Config, device: Device) -> None:
         self.config, self.device = config, device
         self.health, self.clock = Health(), Clock()
-        self.settings = Remote(config.data / SETTINGS_FILE, first(config, device), self.health)
+        self.settings = Remote(config.data / SETTINGS_FILE, config.settings, self.health)
         self.spool = open_spool(config, self.clock, self.health)
         self._settings_changed(self.settings())
         self.settings.listen(self._settings_changed)
@@ -102,6 +102,7 @@ class Agent:
             folder=config.data,
             thumbnail=self._newest.thumbnail,
         )
+        self._site_settings = (self.settings(), for_site(self.settings(), device))
         self._place: Place | None = None
         self._source: Source | None = None
         self._hopeless = False
@@ -203,7 +204,7 @@ class Agent:
                     Pipeline(
                         source,
                         self.spool,
-                        self.settings,
+                        self._settings_here,
                         self.clock,
                         self.health,
                         on_frame=self._on_frame,
@@ -299,6 +300,15 @@ class Agent:
     def _settings_changed(self, settings: Settings) -> None:
         self.spool.keep_hours = settings.keep_hours
 
+    def _settings_here(self) -> Settings:
+        """The settings in force, for this site's plates; the same object while they are."""
+        settings = self.settings()
+        known, filled = self._site_settings
+        if settings is not known:
+            filled = for_site(settings, self.device)
+            self._site_settings = (settings, filled)
+        return filled
+
     def _on_frame(self, frame: Frame, marks: tuple[Mark, ...]) -> None:
         self._newest.keep(frame, marks)
         if self._page:
@@ -315,9 +325,8 @@ class Agent:
             self._csv.write(at, read.text, read.score, read.position)
 
 
-def first(config: Config, device: Device) -> Settings:
-    """What holds until the server sets more: the configuration's, for the site's own plates."""
-    settings = config.settings
+def for_site(settings: Settings, device: Device) -> Settings:
+    """Where the settings name no regions, those of the site the device was enrolled for."""
     if settings.regions:
         return settings
     return replace(settings, regions=device.regions, regions_strict=device.regions_strict)
