@@ -196,9 +196,13 @@ def _scanned(config: Config) -> str:
     try:
         source = open_source(config.source, clock=clock, health=Health())
         print("Show the QR code of the camera's page to the camera …", file=sys.stderr)
+        ending = threading.Timer(SCAN_SECONDS, source.close)  # a dead camera gives no frame
+        ending.daemon = True
+        ending.start()
         try:
             return scan(source.frames(), until=clock.now() + SCAN_SECONDS)
         finally:
+            ending.cancel()
             source.close()
     except SourceError as error:
         raise _Problem(error.sentence) from error

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import segno
 
 from edge import cli, enrol
 from edge.agent import open_spool
@@ -80,6 +81,32 @@ def test_a_token_from_standard_input_becomes_a_device(
     assert len(asked) == 2
     everything = capsys.readouterr()
     assert "secret" not in everything.out + everything.err
+
+
+def test_the_camera_is_shown_the_code(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Invitation] = []
+    monkeypatch.setattr(cli, "enrol", lambda invitation, **_: asked.append(invitation) or DEVICE)
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    segno.make(TOKEN).save(str(pictures / "code.png"), scale=6, border=4)
+    config.write_text(f'data = "{tmp_path / "data"}"\n[source]\naddress = "{pictures}"\n')
+    assert run(config, "enrol", "--camera") == 0
+    assert [one.token for one in asked] == ["tok-secret"]
+
+
+def test_a_camera_that_shows_nothing_is_not_waited_for_for_ever(
+    config: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(cli, "SCAN_SECONDS", 0.2)
+    (tmp_path / "pictures").mkdir()
+    config.write_text(f'[source]\naddress = "{tmp_path / "pictures"}"\n')
+    assert run(config, "enrol", "--camera", "--again") == 1
+    assert "saw no set-up code" in capsys.readouterr().err
 
 
 def test_enrol_without_a_token_asks_for_one(
