@@ -15,9 +15,10 @@ from core.errors import BadInput
 
 _FIELDS = values.words(
     "kind picture crop captured_at event_id sequence sent_at through latitude longitude "
-    "heading exposure read camera"
+    "heading exposure read camera clock"
 )
 _KINDS = ("frame", "crop", "read")
+CLOCKS = ("known", "unknown")
 _LARGEST_SEQUENCE = 2**63 - 1
 _LONGEST_EVENT = 200
 
@@ -45,10 +46,12 @@ class Sent:
 
     `event` identifies it among its camera's captures (`id:…` or `seq:…`); None when the device
     gave neither, so that the content has to. A text in `event` or `read` may hold a plate.
+    `clock_known` is False where the device says that it did not know the time when it captured.
     """
 
     kind: str
     captured_at: datetime
+    clock_known: bool = True
     event: str | None = field(repr=False, default=None)
     picture: bytes | None = field(repr=False, default=None)
     crop: bytes | None = field(repr=False, default=None)
@@ -76,12 +79,16 @@ def sent(raw: Any, *, camera: str, now: datetime, limits: Limits) -> Sent:
     kind = "frame" if raw.get("kind") is None else raw["kind"]
     if kind not in _KINDS:
         raise values.invalid("kind", "kind is not frame, crop or read.")
+    clock = "known" if raw.get("clock") is None else raw["clock"]
+    if clock not in CLOCKS:
+        raise values.invalid("clock", "clock is neither known nor unknown.")
     captured_at = _captured_at(raw.get("captured_at"), now, limits)
     latitude, longitude = _position(raw)
     exposure = raw.get("exposure")
     return Sent(
         kind=kind,
         captured_at=captured_at,
+        clock_known=clock == "known",
         event=_event(raw),
         sent_at=optional_moment(raw, "sent_at"),
         through=optional_moment(raw, "through"),

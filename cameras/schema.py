@@ -19,6 +19,7 @@ from rest_framework import serializers
 from cameras import values
 from cameras.bodies import MOST_ITEMS
 from cameras.codes import CAPTURE_CODES
+from cameras.intake import CLOCKS
 from cameras.models import Capture
 
 Schema = dict[str, Any]
@@ -102,7 +103,7 @@ class CaptureSerializer(serializers.Serializer[Any]):
     captured_at = serializers.DateTimeField()
     received_at = serializers.DateTimeField()
     quarantined = serializers.BooleanField(
-        help_text="The device's clock was ahead: visible, not enforceable."
+        help_text="The device's clock was ahead or not known: visible, not enforceable."
     )
     failure = FailureSerializer(allow_null=True)
     outcome = serializers.DictField(
@@ -182,6 +183,13 @@ def _item(picture: Schema) -> Schema:
             "picture": {**picture, "description": "The frame or crop: JPEG, PNG or WebP."},
             "crop": {**picture, "description": "The plate, beside a frame or a read."},
             "captured_at": {**MOMENT, "description": "When it was seen, with offset."},
+            "clock": {
+                "type": "string",
+                "enum": list(CLOCKS),
+                "default": "known",
+                "description": "`unknown`: the device did not know the time when it captured, and "
+                "never learnt it. Such a capture is quarantined.",
+            },
             "event_id": {
                 "type": "string",
                 "minLength": 1,

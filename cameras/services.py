@@ -139,7 +139,10 @@ def captures_arrived(*, camera: Camera, sent: list[Sent], now: datetime) -> None
 
 
 def _quarantined(camera: Camera, sent: Sent, now: datetime) -> bool:
-    """Whether the device's clock was ahead, by what it says now or, saying nothing, said last."""
+    """Whether the device did not know the time, or its clock was ahead: by what it says now or,
+    saying nothing, said last."""
+    if not sent.clock_known:
+        return True
     measured = camera.clock_skew_seconds if sent.sent_at is None else None
     return _ahead(camera, sent.captured_at, sent.sent_at, sent.through, now=now) or (
         measured is not None and measured > camera.site.skew_limit_seconds
@@ -171,6 +174,8 @@ def _digest(sent: Sent) -> str:
         "exposure": sent.exposure,
         "read": sent.read,
     }
+    if not sent.clock_known:
+        form["clock"] = "unknown"
     return hashlib.sha256(json.dumps(form, sort_keys=True).encode()).hexdigest()
 
 

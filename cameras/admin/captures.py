@@ -84,9 +84,9 @@ class CaptureAdmin(ReadOnly, PlainAdmin):
     def went(self, capture: Capture) -> str:
         return capture.status
 
-    @badge("clock", {"ahead": "warning"})
+    @badge("clock", {"off": "warning"})
     def clock(self, capture: Capture) -> str:
-        return "ahead" if capture.quarantined else "ok"
+        return "off" if capture.quarantined else "ok"
 
     @admin.display(description="sent after")
     def delay(self, capture: Capture) -> str:

@@ -243,6 +243,16 @@ def test_a_clock_ahead_is_quarantined(device: Device, ahead: float, quarantined:
     assert Capture.objects.get().quarantined is quarantined
 
 
+def test_a_device_that_did_not_know_the_time_is_quarantined(device: Device) -> None:
+    unknown = read_item(captured_at=ago(days=3), clock="unknown", event_id="event-1")
+    assert device.json(unknown).status_code == 202
+    assert device.json(unknown).status_code == 202, "the same again"
+    assert device.json({**unknown, "clock": "known"}).status_code == 409
+    assert Capture.objects.get().quarantined
+    assert device.json(read_item(captured_at=ago(days=3), clock="known")).status_code == 202
+    assert Capture.objects.filter(quarantined=False).count() == 1
+
+
 def test_exactly_the_limit_is_no_skew(device: Device) -> None:
     now = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
     limit = timedelta(seconds=2)
@@ -328,9 +338,10 @@ def test_two_batches_of_the_same_events_race(
     both_sealed = threading.Barrier(2, timeout=20)
     seal = services._seal_all
 
-    def seal_and_wait(*args: Any) -> None:
-        seal(*args)
+    def seal_and_wait(*args: Any) -> Any:
+        unstored = seal(*args)
         both_sealed.wait()
+        return unstored
 
     monkeypatch.setattr(services, "_seal_all", seal_and_wait)
     crop = base64.b64encode(picture(size=(40, 12))).decode()
@@ -366,7 +377,7 @@ def test_two_batches_of_the_same_events_race(
 
 
 @pytest.mark.django_db(databases=["default", "keys"], transaction=True)
-def test_a_batch_whose_picture_cannot_be_stored_leaves_nothing(
+def test_a_picture_that_cannot_be_stored_keeps_no_other_out(
     device: Device, sealed_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put, count = files.put, itertools.count()
@@ -380,11 +391,18 @@ def test_a_batch_whose_picture_cannot_be_stored_leaves_nothing(
     crop = base64.b64encode(picture(size=(40, 12))).decode()
     items = [read_item(event_id=f"e-{number}", crop=crop) for number in range(5)]
     answer = device.json({"items": items})
+    # the device keeps all of them: nothing was accepted, and what is stored is known when it comes
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "storage_full")
-    assert not Capture.objects.exists()
-    assert not sealed_files(sealed_store)
+    assert Capture.objects.count() == 4
+    assert len(sealed_files(sealed_store)) == 4
+    assert Camera.objects.get(pk=device.camera.pk).last_seen_at is not None
     assert device.json({"items": items}).json()["accepted"] == 5
+    assert Capture.objects.count() == 5
     assert len(sealed_files(sealed_store)) == 5
+    names = Capture.objects.values_list("crop", flat=True)
+    assert {str(file.relative_to(sealed_store)) for file in sealed_files(sealed_store)} == set(
+        names
+    )
 
 
 def test_a_batch_costs_no_more_statements_than_one_capture(

@@ -99,6 +99,15 @@ def test_other_times(name: str) -> None:
     assert refusal(parsed, **{name: 5}) == (f"{name}_invalid", name)
 
 
+def test_whether_the_device_knew_the_time() -> None:
+    assert parsed().clock_known
+    assert parsed(clock=None).clock_known
+    assert parsed(clock="known").clock_known
+    assert not parsed(clock="unknown").clock_known
+    for value in ("", "Unknown", False, ["unknown"], {"unknown": 1}):
+        assert refusal(parsed, clock=value) == ("clock_invalid", "clock")
+
+
 # --- identity -------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("fields", "event"),
