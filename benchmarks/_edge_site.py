@@ -29,9 +29,9 @@ PARTLY: Final = "15C"
 """How the plate begins that is only partly seen: not asserted."""
 MODES: Final = ("crop", "read", "auto", "frame")
 RATE: Final = 15
-SEEN: Final = 6
+SEEN: Final = 15
 """Frames a drawn vehicle is seen in, …"""
-GAP: Final = 9
+GAP: Final = 10
 """… and frames until the next."""
 PATIENCE_S: Final = 60.0
 _SAMPLE_S: Final = 5.0
@@ -139,7 +139,7 @@ def latency(site: Site, vehicles: int, say: Say) -> dict[str, Any]:
         video = drawn_video(folder / "drawn.mp4", vehicles)
         agent = Agent(site.command, video, folder, settings={"mode": "read"})
         agent.enrol(token)
-        say(f"{vehicles} drawn vehicles, one a second")
+        say(f"{vehicles} drawn vehicles, each a second in view")
         _play(agent)
     rows = site.judged(slug, vehicles)
     seconds = [(judged - captured).total_seconds() for captured, _, judged, _ in rows if judged]

@@ -1,9 +1,9 @@
 """From the reads of a vehicle to what is said of it, and when: once, early where they agree.
 
 A vehicle is told
-- as soon as its text is settled: two sure frames read the same, and the plate was as wide for its
-  height in both (one that is just coming out from behind something grows to one side, and half of
-  it reads as a plate too);
+- as soon as its text is settled: two sure frames read the same, or many that are less sure, and the
+  plate was as wide for its height in the last two (one that is just coming out from behind
+  something grows to one side, and half of it reads as a plate too);
 - at the latest after `LONGEST_WAIT` seconds in view, or when it leaves, with what there is;
 - again only where more frames settle on another text, or settle at last, `MOST_TOLD` times in all.
 
@@ -29,6 +29,8 @@ SURE: Final = 0.9
 SETTLED: Final = 0.95
 """… and confidence of all of them together."""
 AGREEING: Final = 2
+MANY: Final = 5
+"""Frames that read the same are as good, though none of them is sure."""
 SHAPE: Final = 0.12
 """Share by which the plate's width for its height may differ between the two."""
 LONGEST_WAIT: Final = 20.0
@@ -209,11 +211,10 @@ def _count(vehicle: _Vehicle, track: Track, frame: Frame, places: Sequence[Box])
 
 def is_settled(track: Track, agreed: Consensus) -> bool:
     """Whether the frames agree, and surely."""
-    sure = [
-        glimpse.plate
-        for glimpse in track.glimpses
-        if glimpse.plate.text == agreed.text and glimpse.plate.score >= SURE
-    ]
+    same = [glimpse.plate for glimpse in track.glimpses if glimpse.plate.text == agreed.text]
+    sure = [plate for plate in same if plate.score >= SURE]
+    if len(sure) < AGREEING and len(same) >= MANY:
+        sure = same
     if len(sure) < AGREEING or agreed.confidence < SETTLED:
         return False
     one, other = (_shape(plate) for plate in sure[-AGREEING:])

@@ -12,7 +12,7 @@ from edge.follow import AGAIN, EAGER
 from edge.items import Frame
 from edge.pipeline import MOST_WAITING
 from edge.settings import Settings
-from edge.vote import GLIMPSE, LONGEST_WAIT
+from edge.vote import GLIMPSE, LONGEST_WAIT, MANY, SURE
 from tests.unit.edge.roadside import START, Moment, Script, Sight, empty, passing, run
 
 
@@ -134,6 +134,18 @@ def test_a_better_text_is_told_too_and_names_the_one_before(
     assert ran.texts == ["1AB2346", "1AB2345"]
     assert [one.again for one in ran.told] == [False, True]
     assert "1AB2346" in [text for text, _ in ran.items[1].fields["read"]["candidates"]]
+
+
+def test_many_frames_that_agree_are_enough_while_none_is_sure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    moments = [
+        Moment(n / 18, (Sight("1AB2345", 20 + 4 * n, wide=60 + n, score=SURE - 0.05),))
+        for n in range(30)
+    ]
+    ran = run(monkeypatch, moments)
+    assert ran.texts == ["1AB2345"]
+    assert ran.items[0].captured_at < START + timedelta(seconds=MANY / 18)
 
 
 def test_who_stays_without_a_sure_text_is_told_after_a_while(
