@@ -86,8 +86,11 @@ class CapturesView(DeviceView):
                 result["error"] = error.as_dict()
         rows = captures_store(camera=camera, sent=[one for _, one in good], now=now)
         stored: list[Sent] = []
+        unstored: OSError | None = None
         for (result, one), row in zip(good, rows, strict=True):
-            if isinstance(row, ProductError):
+            if isinstance(row, OSError):
+                unstored = row
+            elif isinstance(row, ProductError):
                 result["error"] = row.as_dict()
             else:
                 stored.append(one)
@@ -95,6 +98,10 @@ class CapturesView(DeviceView):
         body = {"results": results, "accepted": len(stored), "rejected": len(items) - len(stored)}
         if stored:
             captures_arrived(camera=camera, sent=stored, now=now)
+        if unstored is not None:
+            # the device keeps the whole batch and sends it again; what is stored is then a repeat
+            raise unstored
+        if stored:
             return Response(body, status=status.HTTP_202_ACCEPTED)
         refusal = BadInput("nothing_accepted", "No item was accepted.", field="items")
         return Response({**body, "error": refusal.as_dict()}, status=refusal.status)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -78,12 +79,13 @@ def capture_store(*, camera: Camera, sent: Sent, now: datetime) -> Capture:
 
 def captures_store(
     *, camera: Camera, sent: Sequence[Sent], now: datetime
-) -> list[Capture | Conflict]:
+) -> list[Capture | Conflict | OSError]:
     """Store many captures of one camera durably, each once; for each its row, or why not.
 
     What `capture_store` does, in one look-up, one insert and one look at what came of it, since
-    each statement and each wait for the disk costs more than a small capture. Nothing is stored
-    when it raises, but for an OperationalError or InterfaceError: then nobody knows.
+    each statement and each wait for the disk costs more than a small capture. An OSError is of one
+    whose pictures can't be stored just now: its neighbours are, and it must come again. Nothing is
+    stored when it raises, but for an OperationalError or InterfaceError: then nobody knows.
     """
     names = [_names(camera, one) for one in sent]
     known = _all_known(camera, [event for event, _ in names])
@@ -94,16 +96,25 @@ def captures_store(
             known[event], fresh[event] = row, (row, one)
     rows = [row for row, _ in fresh.values()]
     try:
-        _seal_all(list(fresh.values()), now)
-        Capture.objects.bulk_create(rows, ignore_conflicts=True)
+        unstored = _seal_all(list(fresh.values()), now)
+        whole = [row for row in rows if row.pk not in unstored]
+        Capture.objects.bulk_create(whole, ignore_conflicts=True)
     except (OperationalError, InterfaceError):
         raise  # as in `capture_store`
     except Exception:
-        files.doom([name for row in rows for name in (row.picture, row.crop)], now=now)
+        files.doom(_files_of(rows), now=now)
         raise
-    if rows:
-        known |= _raced(camera, fresh, now)
-    return [_settled(known[event], content) for event, content in names]
+    files.doom(_files_of([row for row in rows if row.pk in unstored]), now=now)
+    stored = {event: one for event, one in fresh.items() if one[0].pk not in unstored}
+    if stored:
+        known |= _raced(camera, stored, now)
+    return [
+        unstored.get(known[event].pk) or _settled(known[event], content) for event, content in names
+    ]
+
+
+def _files_of(rows: Sequence[Capture]) -> list[str]:
+    return [name for row in rows for name in (row.picture, row.crop)]
 
 
 def _raced(
@@ -247,7 +258,8 @@ def _seal(capture: Capture, sent: Sent, now: datetime) -> None:
         sealing.seal_text(capture, {"read": json.dumps(sent.read)})
 
 
-def _seal_all(fresh: Sequence[tuple[Capture, Sent]], now: datetime) -> None:
+def _seal_all(fresh: Sequence[tuple[Capture, Sent]], now: datetime) -> dict[uuid.UUID, OSError]:
+    """Seal what was sent into its rows; the ids of those whose files can't be stored, and why."""
     pictures = []
     for capture, sent in fresh:
         scope = str(capture.site_id)
@@ -256,7 +268,7 @@ def _seal_all(fresh: Sequence[tuple[Capture, Sent]], now: datetime) -> None:
             sealing.seal_text(capture, {"read": json.dumps(sent.read)})
         both = (("picture", sent.picture), ("crop", sent.crop))
         pictures += [(capture, name, data) for name, data in both if data]
-    sealing.seal_files(pictures, now=now)
+    return {row.pk: error for row, error in sealing.seal_files(pictures, now=now)}
 
 
 # --- how cameras are ------------------------------------------------------------------------------

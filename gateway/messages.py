@@ -62,13 +62,18 @@ def message_take(*, topic: str, payload: bytes, now: datetime) -> Taken:
             taken.refused[error.code] += 1
     rows = captures_store(camera=camera, sent=checked, now=now)
     stored = []
+    unstored: OSError | None = None
     for one, row in zip(checked, rows, strict=True):
-        if isinstance(row, ProductError):
+        if isinstance(row, OSError):
+            unstored = row
+        elif isinstance(row, ProductError):
             taken.refused[row.code] += 1
         else:
             stored.append(one)
     if stored:
         captures_arrived(camera=camera, sent=stored, now=now)
+    if unstored is not None:
+        raise unstored
     taken.stored = len(stored)
     return taken
 

@@ -70,18 +70,19 @@ def seal_file(row: SealedRow, field: str, data: bytes, *, now: datetime) -> None
     setattr(row, field, files.put(_seal(row.data_key, data, _aad(row, field)), now=now))
 
 
-def seal_files(files_of: Sequence[tuple[SealedRow, str, bytes]], *, now: datetime) -> None:
-    """`seal_file` for many (row, field, data) at once. OSError when one can't be stored; the rows
-    name those that were."""
+def seal_files(
+    files_of: Sequence[tuple[SealedRow, str, bytes]], *, now: datetime
+) -> list[tuple[SealedRow, OSError]]:
+    """`seal_file` for many (row, field, data) at once; the rows one of whose files can't be stored,
+    and why not. The rows name the files that were."""
     sealed = [_seal(row.data_key, data, _aad(row, field)) for row, field, data in files_of]
-    failed = None
+    failed = []
     for (row, field, _), name in zip(files_of, files.put_all(sealed, now=now), strict=True):
         if isinstance(name, OSError):
-            failed = name
+            failed.append((row, name))
         else:
             setattr(row, field, name)
-    if failed is not None:
-        raise failed
+    return failed
 
 
 def open_file(row: SealedRow, field: str) -> bytes:
