@@ -306,6 +306,7 @@ class Capture(SealedRow):
     picture_bytes = models.PositiveIntegerField(default=0)
     read = SealedTextField(null=True)  # JSON of a finished read as sent
     wanted_at = models.DateTimeField(null=True)  # somebody asked for the larger picture
+    picture_due = models.BooleanField(default=False)  # it came: the outbox to the stage act
     outcome = models.JSONField(default=dict)
     recognised_at = models.DateTimeField(null=True)
     judged_at = models.DateTimeField(null=True)  # the first verdict
@@ -331,6 +332,9 @@ class Capture(SealedRow):
                 fields=["camera"],
                 name="capture_wanted",
                 condition=models.Q(wanted_at__isnull=False, picture=""),
+            ),
+            models.Index(
+                fields=["id"], name="capture_picture_due", condition=models.Q(picture_due=True)
             ),
         ]
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 
 from audit.freetext import reference
 from audit.purposes import checked
@@ -20,6 +21,7 @@ from cameras import pictures
 from cameras.models import Camera, Capture
 from cameras.selectors import nothing_here
 from core.errors import Conflict, NotNow
+from core.stages import ring
 from vault import files, sealing
 from vault.keys import KeyDestroyed
 from vault.models import SealedRow
@@ -30,13 +32,13 @@ MOST_WANTED = 20
 _TRIES = 3
 
 
-def can_ask(capture: Capture) -> bool:
-    """Whether a device may still have a larger picture of what it read."""
+def can_ask(capture: Capture, now: datetime) -> bool:
+    """Whether a device may still have a larger picture of what it read, and isn't being asked."""
     return (
         capture.kind == Capture.Kind.READ
         and not capture.picture
         and capture.read is not None
-        and capture.wanted_at is None
+        and (capture.wanted_at is None or capture.wanted_at <= now - WAIT)
     )
 
 
@@ -64,7 +66,8 @@ def picture_ask(
     if not waiting.exists():
         raise _not_wanted()
     with transaction.atomic():
-        if waiting.filter(wanted_at__isnull=True).update(wanted_at=now):
+        unasked = Q(wanted_at__isnull=True) | Q(wanted_at__lte=now - WAIT)
+        if waiting.filter(unasked).update(wanted_at=now):
             record(
                 actor,
                 "ask",
@@ -87,10 +90,16 @@ def pictures_wanted(camera: Camera, now: datetime) -> list[str]:
 
 
 def pictures_withdraw(capture_ids: Sequence[uuid.UUID]) -> int:
-    """Stop asking for pictures that did not come: what they were for is over. How many."""
-    return Capture.objects.filter(pk__in=capture_ids, picture="", wanted_at__isnull=False).update(
-        wanted_at=None
-    )
+    """Stop asking for pictures that did not come: what they were for is over. How many.
+
+    The caller's transaction may hold a case, and a stage that holds captures may wait for it: so a
+    capture that somebody is writing to is not waited for, and may yet get its picture.
+    """
+    open_ = Capture.objects.filter(pk__in=capture_ids, picture="", wanted_at__isnull=False)
+    free = open_.select_for_update(no_key=True, skip_locked=True, of=("self",)).order_by("pk")
+    with transaction.atomic():
+        ids = list(free.values_list("pk", flat=True))
+        return Capture.objects.filter(pk__in=ids).update(wanted_at=None)
 
 
 def picture_receive(
@@ -103,6 +112,8 @@ def picture_receive(
     now: datetime,
 ) -> bool:
     """Seal the larger picture that was asked for; whether it is new. A repeat changes nothing.
+
+    The stage `act` is woken for a new one: it joins the evidence of open cases.
 
     NotFound for a capture of another camera; the refusals of `pictures.check`; Conflict
     `picture_present` where another picture is there, `picture_not_wanted` where nobody asked, or
@@ -138,8 +149,12 @@ def _stored(capture: Capture, data: bytes, digest: bytes, now: datetime) -> bool
         data_key=capture.data_key,
         wanted_at__isnull=False,
         read__isnull=False,
-    ).update(picture=capture.picture, picture_sha256=digest, picture_bytes=len(data))
-    if not taken:
+    ).update(
+        picture=capture.picture, picture_sha256=digest, picture_bytes=len(data), picture_due=True
+    )
+    if taken:
+        ring("act")
+    else:
         files.doom([capture.picture], now=now)
     return bool(taken)
 

@@ -43,7 +43,10 @@ STAGES = {
         Stage("judge", "flow", "Passage → a verdict that explains itself; visits; case proposals"),
         Stage("rejudge", "flow", "passages and visits a new right or a deadline touches → judge"),
         Stage(
-            "act", "flow", "verdicts that ask for one → cases; cases whose verdict turned → closed"
+            "act",
+            "flow",
+            "verdicts that ask for one → cases; cases whose verdict turned → closed; pictures that "
+            "came later → their evidence",
         ),
         Stage("forget", "house", "everything → gone, when its time has come"),
         Stage("sweep", "house", "rings for whatever waits longer than it should"),

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from audit.purposes import PURPOSES
 from cameras.models import DeviceSettings, Site
 from dashboard import wording
-from enforcement.cases.reasons import CONFIRM, DISMISS
+from enforcement.cases.reasons import CONFIRM, DISMISS, HAPPENED
 from enforcement.rights.outcomes import Reason
 
 register = template.Library()
@@ -129,10 +129,11 @@ def case_state_words(state: str) -> str:
 
 @register.filter
 def decision_words(code: str) -> str:
-    """Why a person decided, or the judge closed, a case."""
+    """Why a person decided, or the judge closed, a case, or what else happened to it."""
     return (
         CONFIRM.get(code)
         or DISMISS.get(code)
+        or HAPPENED.get(code)
         or (wording.reason(code) if code in set(Reason) else code)
     )
 

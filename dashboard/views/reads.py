@@ -86,7 +86,7 @@ def _page(
 ) -> HttpResponse:
     row = read_get(read_id, request.sites)
     capture = Capture.objects.filter(pk=row.capture_id).first()
-    chosen, text = stated(request, "read", row), None
+    chosen, text, now = stated(request, "read", row), None, timezone.now()
     if chosen:
         try:
             text = text_of(request, row, chosen)
@@ -97,7 +97,7 @@ def _page(
         "read": row,
         "capture": capture,
         "verdict": verdicts_of([row]).get(row.pk),
-        "now": timezone.now(),
+        "now": now,
         "chosen": chosen,
         "text": text,
         "purposes": for_people(),
@@ -106,7 +106,7 @@ def _page(
         "has_picture": bool(capture and capture.picture),
         "may_ask": chosen is not None
         and capture is not None
-        and can_ask(capture)
+        and can_ask(capture, now)
         and not read_decided(row),
     }
     return render(request, "dashboard/read.html", context, status=error.status if error else 200)

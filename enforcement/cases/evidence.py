@@ -33,6 +33,10 @@ def evidence_copy(
         for read in _telling(of_passage, by_id[pk]):
             if read.capture_id not in kept:
                 chosen.setdefault(read.capture_id, read)
+    # to these a larger picture may just be coming: either it is here by now, or whoever brings it
+    # waits for this case and finds it (`enforcement.cases.pictures`)
+    open_ = Capture.objects.filter(pk__in=list(chosen), kind=Capture.Kind.READ, picture="")
+    list(open_.select_for_update(no_key=True, of=("self",)).order_by("pk").values_list("pk"))
     captures = Capture.objects.in_bulk(list(chosen))
     rows = [
         _sealed(case, read, captures.get(capture_id), access, now)
@@ -40,6 +44,33 @@ def evidence_copy(
     ]
     Evidence.objects.bulk_create(rows)
     return rows
+
+
+def evidence_complete(
+    case: Case, read: PlateRead, capture: Capture, *, access: Access, now: datetime
+) -> Evidence | None:
+    """Keep the picture of a read that came later for `case`, with the read itself if that is not
+    kept yet; None where the picture is kept already.
+
+    FileNotFoundError, KeyDestroyed or SealBroken when it is gone already.
+    """
+    evidence = case.evidence.filter(capture_id=capture.pk).first()
+    if evidence is None:
+        evidence = _sealed(case, read, capture, access, now)
+        evidence.save(force_insert=True)
+        return evidence
+    if evidence.picture:
+        return None
+    seal_file(evidence, "picture", access.file(capture, "picture"), now=now)
+    evidence.picture_sha256, evidence.quad = capture.picture_sha256, _quad(read, capture)
+    evidence.save(update_fields=["picture", "picture_sha256", "quad"])
+    return evidence
+
+
+def _quad(read: PlateRead, capture: Capture | None) -> list[float] | None:
+    """The plate's corners in the picture; those of the crop a device sent are none of the larger
+    picture it was asked for."""
+    return None if capture is not None and capture.wanted_at is not None else read.quad
 
 
 def _telling(reads: list[PlateRead], passage: Passage) -> list[PlateRead]:
@@ -60,7 +91,7 @@ def _sealed(
         received_at=read.received_at,
         score=read.score,
         char_scores=list(read.char_scores),
-        quad=read.quad,
+        quad=_quad(read, capture),
         models_used=read.models_used,
         picture_sha256=capture.picture_sha256 if capture is not None else None,
         capture_id=read.capture_id,

@@ -19,6 +19,10 @@ DISMISS = {
     "goodwill": "Goodwill",
 }
 
+PICTURE_CAME = "picture-came"
+HAPPENED = {PICTURE_CAME: "The larger picture that was asked for has joined the evidence"}
+"""What happens to a case without anybody's decision."""
+
 
 def checked(reasons: dict[str, str], reason: str) -> str:
     """`reason`, if the list has it; BadInput `reason_required` otherwise."""

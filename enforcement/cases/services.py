@@ -13,6 +13,7 @@ from datetime import datetime
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError, connection, transaction
+from django.db.models import Q
 
 from audit import freetext
 from audit.access import Access, stage_batch
@@ -24,7 +25,7 @@ from core.live import announce
 from core.models import User
 from enforcement.cases import reasons
 from enforcement.cases.evidence import evidence_copy
-from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case, CaseEvent
+from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case, CaseEvent, Evidence
 from enforcement.cases.subjects import CaseSubject, asks, subject_of
 from enforcement.rights.outcomes import Verdict
 from enforcement.visits.models import VerdictVersion
@@ -146,7 +147,7 @@ def _open(verdict: VerdictVersion, subject: CaseSubject, access: Access, now: da
     seal_text(case, {"text": access.text(first)})
     case.save(force_insert=True)
     evidence_copy(case, subject.passages, access=access, now=now)
-    _note(case, "", JUDGE, case.reason, "", now)
+    event_add(case, "", JUDGE, case.reason, "", now)
 
 
 def _update(
@@ -174,7 +175,7 @@ def _update(
     case.save()
     evidence_copy(case, new, access=access, now=now)
     if case.state != before:
-        _note(case, before, JUDGE, case.reason, "", now)
+        event_add(case, before, JUDGE, case.reason, "", now)
     else:
         announce("case", case)
 
@@ -194,15 +195,21 @@ def _turned(case: Case, current: VerdictVersion | None, now: datetime) -> None:
         case.decision_reason = reason
         case.save(update_fields=["state", "closed_at", "decision_reason"])
         _withdraw(case)
-    _note(case, before, JUDGE, reason, "", now)
+    event_add(case, before, JUDGE, reason, "", now)
 
 
 def _withdraw(case: Case) -> None:
-    """What was decided needs no further picture, and gets none."""
-    pictures_withdraw(list(case.evidence.values_list("capture_id", flat=True)))
+    """What was decided needs no further picture, unless another case does."""
+    mine = case.evidence.values_list("capture_id", "token_exact")
+    wanted = {capture_id for capture_id, _ in mine}
+    others = Evidence.objects.filter(token_exact__in={token for _, token in mine}).exclude(
+        Q(case=case) | Q(case__state__in=CLOSED_STATES)
+    )
+    pictures_withdraw(list(wanted - set(others.values_list("capture_id", flat=True))))
 
 
-def _note(case: Case, before: str, actor: str, reason: str, note: str, now: datetime) -> None:
+def event_add(case: Case, before: str, actor: str, reason: str, note: str, now: datetime) -> None:
+    """Write what happened to a case into its history, and tell who watches."""
     CaseEvent.objects.create(
         case=case,
         at=now,
@@ -287,7 +294,7 @@ def _decide(
             _withdraw(case)
         case.save()
         actor = person_actor(user)
-        _note(case, before, actor.name, reason, note, now)
+        event_add(case, before, actor.name, reason, note, now)
         record(
             actor,
             "change",

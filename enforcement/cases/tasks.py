@@ -2,11 +2,12 @@
 
 from celery import shared_task
 
+from enforcement.cases.pictures import pictures_join
 from enforcement.cases.services import MOST_ACTED, cases_act
 from plates.tasks import drain
 
 
 @shared_task(name="stage.act")
 def act() -> None:
-    """Open and close cases as the verdicts ask."""
-    drain(lambda now: cases_act(now=now), "act", most=MOST_ACTED)
+    """Open and close cases as the verdicts ask; pictures that came later join their evidence."""
+    drain(lambda now: cases_act(now=now) + pictures_join(now=now), "act", most=MOST_ACTED)

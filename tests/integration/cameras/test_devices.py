@@ -1,6 +1,8 @@
 """Setting a device up, its settings, its thumbnail, and pictures on demand, over HTTP."""
 
 import base64
+import contextlib
+import json
 import threading
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -8,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 from django.test import Client
 
 from audit.models import AuditRow
@@ -87,6 +89,54 @@ def test_tokens_end(device: Device) -> None:
     assert enrol(second).status_code == 201
     assert setup_tokens_prune(now=now() + enrolment.LIFE) == 0
     assert setup_tokens_prune(now=now() + enrolment.LIFE + timedelta(days=1, seconds=1)) == 3
+
+
+@pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+def test_of_tokens_made_at_once_one_is_good(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = threading.Barrier(2)
+    make = enrolment.machine_key_create
+
+    def meet(*args: Any, **kwargs: Any) -> Any:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.5)  # the other one comes here only if nothing holds it back
+        return make(*args, **kwargs)
+
+    monkeypatch.setattr(enrolment, "machine_key_create", meet)
+
+    def one() -> None:
+        made(device)
+        connections.close_all()
+
+    threads = [threading.Thread(target=one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert SetupToken.objects.count() == 2
+    assert SetupToken.objects.filter(revoked_at__isnull=True).count() == 1
+
+
+def test_a_token_that_is_replaced_while_it_is_shown_is_none(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = made(device).partition("#")[2]
+    find = enrolment.machine_key_find
+
+    def late(*args: Any, **kwargs: Any) -> Any:
+        found = find(*args, **kwargs)
+        SetupToken.objects.update(revoked_at=now())
+        return found
+
+    monkeypatch.setattr(enrolment, "machine_key_find", late)
+    assert refusal(enrol(token))[:2] == (403, "token_revoked")
+    assert DeviceKey.objects.filter(camera=device.camera).count() == 1
+
+
+def test_a_stranger_sends_little(db: None) -> None:
+    long = json.dumps({"token": "x" * 5000})
+    assert refusal(Client().post(ENROL, long, "application/json"))[:2] == (413, "body_too_large")
 
 
 def test_a_camera_that_is_off_is_not_set_up(device: Device) -> None:
@@ -188,6 +238,7 @@ def test_what_came_of_settings(device: Device) -> None:
     row = DeviceSettings.objects.get()
     assert row.refused_field == ""
     assert "1AB2345" not in str(row.__dict__)
+    assert state(settings_refused={**refused, "version": -1}) == "waiting"  # of none of ours
     assert state(settings_version=2) == "applied"
     assert (row.version, DeviceSettings.objects.get().refused_version) == (2, None)
 
@@ -319,8 +370,9 @@ def test_a_picture_comes_when_it_is_asked_for(device: Device, neighbour: Device)
     assert refusal(put(device, one, picture(8)))[:2] == (409, "picture_present")
     one.refresh_from_db()
     assert one.picture_bytes == len(LARGE)
+    assert one.picture_due  # the stage `act` looks for its cases
     assert open_file(one, "picture") == LARGE
-    assert not wanted.can_ask(one)
+    assert not wanted.can_ask(one, now())
 
 
 @pytest.mark.parametrize(
@@ -349,7 +401,7 @@ def test_only_a_read_without_a_picture_is_asked_for(device: Device) -> None:
     frame = capture(device, kind="frame", read=None, picture=small(1))
     whole = capture(device, picture=small(2))
     for one in (frame, whole):
-        assert not wanted.can_ask(one)
+        assert not wanted.can_ask(one, now())
         with pytest.raises(ProductError, match="picture_not_wanted"):
             ask(one)
     assert wanted_of(device) == []
@@ -363,7 +415,7 @@ def test_nothing_comes_back_of_what_was_forgotten(device: Device) -> None:
     assert refusal(put(device, one))[:2] == (409, "picture_not_wanted")
     with pytest.raises(ProductError, match="picture_not_wanted"):
         ask(one)
-    assert not wanted.can_ask(Capture.objects.get(pk=one.pk))
+    assert not wanted.can_ask(Capture.objects.get(pk=one.pk), now())
 
 
 def test_a_picture_that_meets_forgetting_is_not_kept(
@@ -394,6 +446,38 @@ def test_wishes_end(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     assert wanted.pictures_wanted(device.camera, now() + wanted.WAIT + timedelta(seconds=9)) == []
     monkeypatch.setattr(wanted, "MOST_WANTED", 1)
     ask(one)
+    assert wanted_of(device) == [str(one.pk)]
+    one.refresh_from_db()
+    assert not wanted.can_ask(one, now())
+    Capture.objects.update(wanted_at=now() - wanted.WAIT)
+    one.refresh_from_db()
+    assert wanted_of(device) == []
+    assert wanted.can_ask(one, now())  # it never came: whoever looks may ask again
+    ask(one)
+    assert wanted_of(device) == [str(one.pk)]
+
+
+@pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+def test_a_decision_does_not_wait_for_a_capture_somebody_writes_to(device: Device) -> None:
+    """The stage that writes may itself be waiting for the case."""
+    one, two = capture(device), capture(device)
+    ask(one)
+    ask(two)
+    held, decided = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with transaction.atomic():
+            Capture.objects.select_for_update().get(pk=one.pk)
+            held.set()
+            assert decided.wait(20)
+        connections.close_all()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert held.wait(20)
+    assert wanted.pictures_withdraw([one.pk, two.pk]) == 1
+    decided.set()
+    writer.join()
     assert wanted_of(device) == [str(one.pk)]
 
 
