@@ -182,7 +182,12 @@ def mqtt() -> dict[str, Any] | None:
     text = read(name)
     if not text:
         return None
-    url = urlsplit(text)
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError as error:
+        # what can't be told apart may be a piece of the password
+        raise SettingError(f"{name}: its host or port can't be read") from error
     query = {key: values[-1] for key, values in parse_qs(url.query).items()}
     version, passfile = query.pop("version", "3"), query.pop("passfile", None)
     if url.scheme not in ("mqtt", "mqtts") or not url.hostname:
@@ -192,14 +197,10 @@ def mqtt() -> dict[str, Any] | None:
     if set(query) - {"client_id", "ca"}:
         raise SettingError(f"{name}: the query may hold version, client_id, passfile and ca")
     tls = url.scheme == "mqtts"
-    try:
-        port = url.port or (8883 if tls else 1883)
-    except ValueError as error:
-        raise SettingError(f"{name}: {error}") from error
     password = None if url.password is None else unquote(url.password)
     return {
         "host": url.hostname,
-        "port": port,
+        "port": port or (8883 if tls else 1883),
         "tls": tls,
         "username": None if url.username is None else unquote(url.username),
         "password": _secret(name, passfile) if passfile else password,

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from cameras import schema_devices as schema
 from cameras import values
 from cameras.api import DeviceView
-from cameras.bodies import JSONBody, PictureBody
+from cameras.bodies import JSONBody, PictureBody, StrangersJSON
 from cameras.device_settings import device_settings_heard, for_device
 from cameras.enrolment import device_enrol
 from cameras.heartbeats import THUMBNAIL_BYTES, THUMBNAIL_PIXELS, beat
@@ -34,7 +34,7 @@ class EnrolView(APIView):
 
     authentication_classes = []
     permission_classes = [AllowAny]
-    parser_classes = [JSONBody]
+    parser_classes = [StrangersJSON]
 
     @schema.enrol_post
     def post(self, request: Request) -> Response:

@@ -27,6 +27,7 @@ from core.errors import BadInput, TooLarge
 MOST_ITEMS = 100
 PARTS = ("picture", "crop")
 _AS_JSON = frozenset({"latitude", "longitude", "heading", "sequence", "exposure", "read"})
+_STRANGERS_BYTES = 4096
 _LONGEST_INTEGER = 25  # digits; longer ones are out of every field's range anyway
 
 
@@ -84,16 +85,16 @@ def batch_items(items: Any, *, most: int) -> list[Any]:
     return items
 
 
-def _refuse_large(context: Mapping[str, Any] | None) -> None:
+def _refuse_large(context: Mapping[str, Any] | None, limit: int | None = None) -> None:
     """Refuse a body over the limit by its stated length; a WSGI server reads no further than it."""
+    limit = settings.UPLOAD_MAX_BYTES if limit is None else limit
     request: HttpRequest = (context or {})["request"]
     length = str(request.META.get("CONTENT_LENGTH") or "0")
-    if not length.isdecimal() or int(length) > settings.UPLOAD_MAX_BYTES:
-        raise _too_large()
+    if not length.isdecimal() or int(length) > limit:
+        raise _too_large(limit)
 
 
-def _too_large() -> TooLarge:
-    limit = settings.UPLOAD_MAX_BYTES
+def _too_large(limit: int) -> TooLarge:
     return TooLarge("body_too_large", f"A request may have {limit} bytes at most.")
 
 
@@ -124,7 +125,7 @@ def _unpacked(body: bytes) -> bytes:
     """What was compressed with gzip; ValueError, or TooLarge before it has grown over the limit.
 
     Here, and not where bodies arrive: unpacking costs more than it costs to send, so it is for
-    devices whose key is known and who are not too fast.
+    devices whose key is known and who are not too fast, and of strangers only for a few kB.
     """
     unpacking = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     try:
@@ -132,10 +133,24 @@ def _unpacked(body: bytes) -> bytes:
     except zlib.error as error:
         raise ValueError("no gzip") from error
     if unpacking.unconsumed_tail:
-        raise _too_large()
+        raise _too_large(settings.UPLOAD_MAX_BYTES)
     if not unpacking.eof or unpacking.unused_data:
         raise ValueError("not one whole gzip member")
     return clear
+
+
+class StrangersJSON(JSONBody):
+    """JSON of somebody whose key is not known: 4 kB at most."""
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """The value, unchecked but for being JSON."""
+        _refuse_large(parser_context, _STRANGERS_BYTES)
+        return super().parse(stream, media_type, parser_context)
 
 
 class PictureBody(BaseParser):

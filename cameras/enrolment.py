@@ -57,6 +57,8 @@ def setup_token_create(*, camera: Camera, actor: Actor, now: datetime) -> Invita
     if not camera.active:
         raise NotAllowed("camera_inactive", "This camera is switched off here.")
     with transaction.atomic():
+        # whoever makes one at the same time waits here, and ends this one
+        Camera.objects.select_for_update(of=("self",), no_key=True).get(pk=camera.pk)
         earlier = SetupToken.objects.filter(
             camera=camera, used_at__isnull=True, revoked_at__isnull=True
         )
@@ -85,17 +87,19 @@ def device_enrol(*, text: str, place: str, now: datetime) -> Enrolled:
     if found.used_at is not None:
         raise _used()
     if found.revoked_at is not None:
-        raise NotAllowed("token_revoked", "A newer set-up token replaced this one.", field="token")
+        raise _replaced()
     if found.expires_at is None or found.expires_at <= now:
         raise NotAllowed("token_expired", "This set-up token has expired.", field="token")
     camera = found.camera
     if not camera.active:
         raise NotAllowed("camera_inactive", "This camera is switched off here.")
     with transaction.atomic():
-        # two devices may show the same code at once: one of them changes the row
-        unused = SetupToken.objects.filter(pk=found.pk, used_at__isnull=True)
-        if not unused.update(used_at=now, last_used_at=now):
-            raise _used()
+        # two devices may show the same code at once, or it may just be replaced: one is first
+        token = SetupToken.objects.filter(pk=found.pk)
+        if not token.filter(used_at__isnull=True, revoked_at__isnull=True).update(
+            used_at=now, last_used_at=now
+        ):
+            raise _replaced() if token.filter(used_at__isnull=True).exists() else _used()
         device = Actor("device", str(camera), place=place)
         key, shown = device_key_create(
             camera=camera, actor=device, now=now, label=f"set up {now:%Y-%m-%d %H:%M} UTC"
@@ -111,6 +115,10 @@ def setup_tokens_prune(*, now: datetime) -> int:
 
 def _used() -> NotAllowed:
     return NotAllowed("token_used", "This set-up token was used before.", field="token")
+
+
+def _replaced() -> NotAllowed:
+    return NotAllowed("token_revoked", "A newer set-up token replaced this one.", field="token")
 
 
 def _audit(token: SetupToken, actor: Actor, what: str, **more: Any) -> None:

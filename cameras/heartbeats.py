@@ -73,4 +73,6 @@ def _refused(value: Any) -> tuple[int | None, str]:
         if not isinstance(text, str) or len(text) > _LONGEST_SENTENCE:
             raise values.invalid(name, f"{name}.{part} is not a short text.")
     blamed = said.get("field", "")
+    if version < 0:  # settings without a version of ours, so none that we wait for
+        return None, ""
     return version, blamed if blamed in SETTINGS else ""

@@ -60,6 +60,7 @@ def test_the_password_may_lie_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_pat
         "mqtt://",
         "broker:1883",
         "mqtt://broker:99999",
+        "mqtt://[broker",
         "mqtt://broker?version=4",
         "mqtt://broker?colour=red",
         "mqtt://broker?passfile=/nowhere/at/all",
@@ -68,6 +69,13 @@ def test_the_password_may_lie_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_a_wrong_address_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     with pytest.raises(SettingError, match="PLATEWARDEN_MQTT_URL"):
         mqtt(monkeypatch, url)
+
+
+def test_what_is_refused_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingError) as refused:
+        mqtt(monkeypatch, "mqtt://bridge:se/cret@broker")  # the slash should have been %2F
+    assert "'se'" not in str(refused.value)
+    assert "host or port" in str(refused.value)
 
 
 def test_frigates_cameras_stand_for_ours(monkeypatch: pytest.MonkeyPatch) -> None:
