@@ -44,11 +44,17 @@ from edge.transport.sender import Sender
 log = logging.getLogger("edge")
 
 KEY_FILE: Final = "sealing.key"
+CLOCK_FILE: Final = "clock.json"
 STUCK_S: Final = 120.0
 """Seconds for which pictures may come and none be looked at before the agent gives itself up."""
 
+TIMELESS: Final = (
+    "This device does not know the time yet. What it sees waits until the server or NTP tells it."
+)
+
 _LOOK_S: Final = 1.0
 _TIDY_S: Final = 3600.0
+_REMEMBER_S: Final = 600.0
 _END_S: Final = 8.0
 
 
@@ -71,7 +77,7 @@ class Agent:
 
     def __init__(self, config: Config, device: Device) -> None:
         self.config, self.device = config, device
-        self.health, self.clock = Health(), Clock()
+        self.health, self.clock = Health(), Clock(memory=config.data / CLOCK_FILE)
         self.settings = Remote(config.data / SETTINGS_FILE, config.settings, self.health)
         self.spool = open_spool(config, self.clock, self.health)
         self._settings_changed(self.settings())
@@ -139,6 +145,7 @@ class Agent:
             sending.join(_END_S)
             if beating.join(_END_S) and not hangs and not self._hopeless:
                 self._heart.next_pause()  # its last words: everything was delivered
+            self._remember_time()
             self._tell_troubles()
         if hangs:
             return 3
@@ -147,7 +154,7 @@ class Agent:
     def _look_after(self, watching: Part, stop: threading.Event) -> bool:
         """Until the pipeline ends or `stop`; True where it hangs."""
         every = watchdog_seconds()
-        fed = tidied = float("-inf")
+        fed = tidied = remembered = float("-inf")
         while watching.alive and not stop.wait(_LOOK_S):
             now = self.clock.now()
             if self._hangs(now):
@@ -159,6 +166,9 @@ class Agent:
             if now - tidied >= _TIDY_S:
                 tidied = now
                 self._tidy()
+            if self._mind_time() and now - remembered >= _REMEMBER_S:
+                remembered = now
+                self._remember_time()
             self._tell_troubles()
         return False
 
@@ -176,6 +186,18 @@ class Agent:
             self._csv.tidy(self.clock.utc())
         except OSError:
             self.health.trouble("csv", "Old logs of reads cannot be deleted.")
+
+    def _mind_time(self) -> bool:
+        """Whether the time is known; it is a trouble where it isn't."""
+        known = self.clock.known_since is not None
+        self.health.trouble("clock", None if known else TIMELESS)
+        return known
+
+    def _remember_time(self) -> None:
+        try:
+            self.clock.remember()
+        except OSError:
+            self.health.trouble("clock", "The time cannot be kept for the next start.")
 
     def _tell_troubles(self) -> None:
         """What is new among the troubles, to the journal."""

@@ -87,6 +87,8 @@ class Clock(Protocol):
     def heard(self, sent: float, server_time: datetime, received: float) -> None: ...
     @property
     def offset_s(self) -> float | None: ...
+    @property
+    def known_since(self) -> float | None: ...
 
 
 class Heartbeat:
@@ -185,7 +187,8 @@ class Heartbeat:
         if self._thumbnail_due(now) and (picture := self._thumbnail()) is not None:
             body["thumbnail"] = b64encode(picture).decode()
             thumbnail_at = now
-        body["sent_at"] = self._clock.utc(self._clock.now()).isoformat()
+        if self._clock.known_since is not None:  # else it would be taken for the clock's skew
+            body["sent_at"] = self._clock.utc(self._clock.now()).isoformat()
         kept = {name: value for name, value in body.items() if name not in self._unwanted}
         return kept, thumbnail_at if "thumbnail" in kept else None
 

@@ -43,7 +43,9 @@ class Item:
 
     `fields`: JSON-ready fields beside `event_id`, `kind` and `captured_at`, which the spool adds:
     `read`, `latitude`, `longitude`, `heading`, `exposure`. `picture`, `crop`: JPEG. `wanted`: a
-    larger picture of the vehicle that stays on the device until the server asks for it.
+    larger picture of the vehicle that stays on the device until the server asks for it. `at`: the
+    moment of the agent's clock (`Frame.at`) that `captured_at` was made of; None where that is not
+    of this device's clock. `timed`: whether the time was known, so that `captured_at` is right.
     No part of an item is ever logged: `read` holds a plate.
     """
 
@@ -54,6 +56,8 @@ class Item:
     crop: bytes | None = field(repr=False, default=None)
     wanted: bytes | None = field(repr=False, default=None)
     event_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    at: float | None = None
+    timed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

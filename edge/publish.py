@@ -184,7 +184,7 @@ def _place(frame: Frame) -> dict[str, Any]:
 
 
 def _frame_item(frame: Frame, data: bytes) -> Item:
-    return Item("frame", frame.captured_at, _place(frame), picture=data)
+    return Item("frame", frame.captured_at, _place(frame), picture=data, at=frame.at)
 
 
 def _crop_item(shot: Shot, blur: Blur) -> Item:
@@ -192,7 +192,12 @@ def _crop_item(shot: Shot, blur: Blur) -> Item:
     cut, _ = cut_out(shot.frame.picture, shot.plate.box, MARGIN_CROP)
     data, _ = fitted(cut, CROP_BYTES)
     return Item(
-        "crop", shot.frame.captured_at, _place(shot.frame), picture=data, wanted=_whole(shot, blur)
+        "crop",
+        shot.frame.captured_at,
+        _place(shot.frame),
+        picture=data,
+        wanted=_whole(shot, blur),
+        at=shot.frame.at,
     )
 
 
@@ -213,6 +218,7 @@ def _read_item(told: Told, blur: Blur) -> Item:
         {**_place(shot.frame), "read": read},
         crop=crop,
         wanted=_whole(shot, blur),
+        at=shot.frame.at,
     )
 
 

@@ -10,13 +10,18 @@ kind, the time and the size.
 in each: larger pictures nobody has asked for yet (of items already sent, then of items waiting),
 items the server has refused, waiting frames, waiting crops, waiting reads. A new item never
 displaces a kind worth more than itself; then it is the new one that is not kept, and `put` says so.
-Items older than `keep_hours` go whatever their kind. All of it is counted: `spool_evicted_<what>`,
-`spool_expired`, `spool_put_failed`.
+Items older than `keep_hours` go whatever their kind, as soon as the time is known. All of it is
+counted: `spool_evicted_<what>`, `spool_expired`, `spool_put_failed`.
 
 **The watermark** is the moment up to which everything seen has been delivered; the server enforces
 nothing before it. Items refused or evicted do not hold it back: they will never come. Over a road
 that ends before the server (a broker), nobody here knows what has been delivered: then `confirmed`
 is False, the watermark stays at the beginning of time, and each batch carries its own.
+
+**A device that does not know the time** (`edge.clock`) keeps with each item the second of the
+clock that never goes back. Such items wait, and the watermark with them, until the time is known;
+then they get the right one. What lies there from an earlier run of the machine that never learnt
+the time goes out marked (`Item.timed`), and the server enforces nothing by it.
 """
 
 from __future__ import annotations
@@ -34,18 +39,8 @@ from typing import Final, cast
 from edge.health import Health
 from edge.items import Item, Kind
 from edge.sealing import Sealer, SealError
-from edge.spoolfile import (
-    RANK,
-    Moments,
-    SpoolFile,
-    about,
-    is_damaged,
-    is_full,
-    moment,
-    packed,
-    stamp,
-    unpacked,
-)
+from edge.spoolfile import RANK, SpoolFile, is_damaged, is_full, packed, unpacked
+from edge.spooltimes import Moments, Seen, about, moment, stamp, tell_times, timed
 
 SETTLING: Final = timedelta(seconds=10)
 """How long a vehicle that was seen may take to become an item (`Spool.hold` for longer)."""
@@ -111,6 +106,7 @@ class Spool:
         self._news = threading.Event()
         self._held: datetime | None = None
         self._file = SpoolFile(folder, health)
+        self._untimed = True  # whether items may wait for the time to be known
 
     # --- in ---------------------------------------------------------------------------------------
     def put(self, item: Item) -> None:
@@ -119,37 +115,43 @@ class Spool:
         The same event a second time changes nothing. A larger picture for which there is no room
         is left out (counted).
         """
-        body = self._sealer.seal(packed(item), about(item))
+        item, seen = timed(item, self._clock)
+        body = self._sealer.seal(packed(item), about(item, seen))
         larger = None
         if item.wanted is not None:
             larger = self._sealer.seal(item.wanted, f"larger {item.event_id}")
         with self._lock:
             try:
-                self._put(item, body, larger)
+                self._put(item, seen, body, larger)
             except sqlite3.Error as error:
-                self._put_anyway(item, body, larger, error)
+                self._put_anyway(item, seen, body, larger, error)
         self._health.count("items_spooled")
         self._health.trouble("spool", None)
         self._news.set()
 
     def _put_anyway(
-        self, item: Item, body: bytes, larger: bytes | None, error: sqlite3.Error
+        self,
+        item: Item,
+        seen: Seen | None,
+        body: bytes,
+        larger: bytes | None,
+        error: sqlite3.Error,
     ) -> None:
         """The second attempt, after what can be done about the first one's error."""
         rank = RANK[item.kind]
         try:
             if is_damaged(error):
                 self._file.begin_anew()
-                self._put(item, body, larger)
+                self._put(item, seen, body, larger)
             elif is_full(error):
                 self._file.make_room(len(body) + len(larger or b"") + 2 * _ROW_BYTES, rank)
                 try:
-                    self._put(item, body, larger)
+                    self._put(item, seen, body, larger)
                 except sqlite3.Error:
                     if larger is None:
                         raise
                     self._health.count("spool_evicted_larger")
-                    self._put(item, body, None)
+                    self._put(item, seen, body, None)
             else:
                 raise error
         except sqlite3.Error as last:
@@ -157,8 +159,9 @@ class Spool:
                 raise self._failed(errno.ENOSPC, "has no room: the disk is full") from last
             raise self._failed(errno.EIO, "cannot be written") from last
 
-    def _put(self, item: Item, body: bytes, larger: bytes | None) -> None:
+    def _put(self, item: Item, seen: Seen | None, body: bytes, larger: bytes | None) -> None:
         at = stamp(item.captured_at)
+        boot, micros = (seen.boot, seen.micros) if seen else (None, None)
         self._file.mind_disk()
         with self._file.writing(synced=True):
             size = len(body) + _ROW_BYTES
@@ -166,12 +169,14 @@ class Spool:
                 self._health.count(f"spool_evicted_{item.kind}")
                 raise self._failed(errno.ENOSPC, "is full of what is worth more")
             added = self._file.db.execute(
-                "INSERT OR IGNORE INTO item (event_id, kind, captured_at, body, bytes)"
-                " VALUES (?, ?, ?, ?, ?)",
-                (item.event_id, item.kind, at, body, size),
+                "INSERT OR IGNORE INTO item"
+                " (event_id, kind, captured_at, boot, seen, timed, body, bytes)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (item.event_id, item.kind, at, boot, micros, item.timed, body, size),
             ).rowcount
             if not added:
                 return
+            self._untimed |= seen is not None
             self._file.bytes += size
             if larger is None:
                 return
@@ -195,23 +200,27 @@ class Spool:
     # --- out --------------------------------------------------------------------------------------
     def peek(self, most: int, max_bytes: int) -> list[Spooled]:
         """The oldest waiting items in the order they were put: at most `most`, and no more than
-        `max_bytes` beyond the first. One that no longer opens is set aside as `unreadable`."""
+        `max_bytes` beyond the first. One that no longer opens is set aside as `unreadable`. Those
+        whose time may yet become known are left out."""
         found: list[Spooled] = []
         damaged: list[str] = []
         total = 0
         with self._sound():
+            self._tell_times()
             rows = self._file.db.execute(
-                "SELECT number, event_id, kind, captured_at, body, bytes FROM item"
-                " WHERE refusal IS NULL ORDER BY number LIMIT ?",
-                (most,),
+                "SELECT number, event_id, kind, captured_at, boot, seen, timed, body, bytes"
+                " FROM item WHERE refusal IS NULL AND (timed = 1 OR boot <> ?)"
+                " ORDER BY number LIMIT ?",
+                (self._clock.boot, most),
             )
-            for number, event_id, kind, at, body, size in rows:
+            for number, event_id, kind, at, boot, micros, known, body, size in rows:
                 total += size
                 if found and total > max_bytes:
                     break
-                head = Item(cast(Kind, kind), moment(at), event_id=event_id)
+                head = Item(cast(Kind, kind), moment(at), event_id=event_id, timed=bool(known))
+                seen = None if boot is None else Seen(boot, micros)
                 try:
-                    item = unpacked(self._sealer.open(body, about(head)), head)
+                    item = unpacked(self._sealer.open(body, about(head, seen)), head)
                 except SealError:
                     damaged.append(event_id)
                 else:
@@ -302,8 +311,11 @@ class Spool:
 
     def watermark_behind(self, batch: Sequence[Spooled]) -> datetime:
         """What the watermark is once these items have been delivered too."""
+        if self._clock.known_since is None:
+            return moment(0)
         marks = ", ".join("?" * len(batch))
         with self._lock:
+            self._tell_times()
             (oldest,) = self._file.db.execute(
                 "SELECT min(captured_at) FROM item"  # noqa: S608 - question marks
                 f" WHERE refusal IS NULL AND number NOT IN ({marks})",
@@ -344,21 +356,15 @@ class Spool:
         Items the server refused as of the future (the device's clock was wrong) wait again once
         their time has come.
         """
-        now = self._utc()
-        limit = stamp(now - timedelta(hours=self.keep_hours))
         with self._sound():
-            with self._file.writing(synced=False):
-                gone = self._file.forget("item", "captured_at < ?", limit)
-                self._file.forget("larger", "captured_at < ?", limit)
-                self._file.db.execute(
-                    "UPDATE item SET refusal = NULL, refused_field = NULL"
-                    " WHERE refusal = ? AND captured_at <= ?",
-                    (_TOO_EARLY, stamp(now)),
-                )
-            if gone:
-                self._health.count("spool_expired", gone)
+            if self._clock.known_since is not None:
+                self._tell_times()
+                now = self._utc()
+                limit = now - timedelta(hours=self.keep_hours)
+                if gone := self._file.expire(stamp(limit), stamp(now), _TOO_EARLY):
+                    self._health.count("spool_expired", gone)
+                self._file.forget_damaged(self.keep_hours)
             self._file.take_stock()
-            self._file.forget_damaged(self.keep_hours)
 
     def close(self) -> None:
         """Give the file back; nothing is lost by not calling it."""
@@ -368,6 +374,11 @@ class Spool:
     # --- inside -----------------------------------------------------------------------------------
     def _utc(self) -> datetime:
         return self._clock.utc(self._clock.now())
+
+    def _tell_times(self) -> None:
+        if self._untimed and self._clock.known_since is not None:
+            tell_times(self._file, self._clock)
+            self._untimed = False
 
     def _oldest(self) -> datetime | None:
         (at,) = self._file.db.execute(

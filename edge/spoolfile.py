@@ -13,9 +13,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, Protocol, get_args
+from typing import Final, get_args
 
 from edge.health import Health
 from edge.items import Item, Kind
@@ -25,13 +24,15 @@ _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _RESERVE_BYTES: Final = 2 << 20
 _LOW_BYTES: Final = 16 << 20
 _NO_CAP: Final = 1_073_741_823
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS item (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     event_id TEXT NOT NULL UNIQUE,
     kind TEXT NOT NULL,
     captured_at INTEGER NOT NULL, -- microseconds since 1970, UTC
+    boot TEXT, -- where the time was not known: the run of the machine and its microsecond
+    seen INTEGER,
+    timed INTEGER NOT NULL DEFAULT 1, -- whether captured_at is right
     body BLOB NOT NULL,
     bytes INTEGER NOT NULL,
     refusal TEXT, -- the code; null while it waits
@@ -50,7 +51,8 @@ CREATE TABLE IF NOT EXISTS larger (
 );
 """
 _COLUMNS: Final = {
-    "item": "number, event_id, kind, captured_at, body, bytes, refusal, refused_field",
+    "item": "number, event_id, kind, captured_at, boot, seen, timed, body, bytes, refusal,"
+    " refused_field",
     "larger": "number, event_id, capture_id, captured_at, body, bytes",
 }
 _EVICTION: Final = (
@@ -65,31 +67,6 @@ _EVICTION: Final = (
 RANK: Final = {what: rank for rank, (what, _, _) in enumerate(_EVICTION)}
 """What may be evicted for what: everything of at most its own rank."""
 assert set(get_args(Kind)) <= set(RANK)
-
-
-class Moments(Protocol):
-    """What is needed of `edge.clock.Clock`."""
-
-    def now(self) -> float:
-        """Seconds that never go back."""
-
-    def utc(self, at: float) -> datetime:
-        """The same moment in UTC."""
-
-
-def stamp(at: datetime) -> int:
-    """Microseconds since 1970: exactly what was measured, however often it is sent."""
-    return (at - _EPOCH) // timedelta(microseconds=1)
-
-
-def moment(stamped: int) -> datetime:
-    """The time of a stamp."""
-    return _EPOCH + timedelta(microseconds=stamped)
-
-
-def about(item: Item) -> str:
-    """What an item's sealed body is bound to."""
-    return f"item {item.event_id} {item.kind} {stamp(item.captured_at)}"
 
 
 def packed(item: Item) -> bytes:
@@ -245,6 +222,22 @@ class SpoolFile:
         ).fetchall()
         self.bytes -= sum(size for (size,) in gone)
         return len(gone)
+
+    def expire(self, before: int, now: int, too_early: str) -> int:
+        """Let go of what was captured before a stamp; how many items. One whose time was never
+        known has no age until it is refused. What was refused as `too_early` waits again where it
+        no longer is."""
+        with self.writing(synced=False):
+            gone = self.forget(
+                "item", "captured_at < ? AND (timed = 1 OR refusal IS NOT NULL)", before
+            )
+            self.forget("larger", "captured_at < ?", before)
+            self.db.execute(
+                "UPDATE item SET refusal = NULL, refused_field = NULL"
+                " WHERE refusal = ? AND captured_at <= ?",
+                (too_early, now),
+            )
+        return gone
 
     def fit(self, size: int, max_bytes: int, rank: int) -> bool:
         """Make room for `size` within `max_bytes`, inside a transaction; see `free`."""

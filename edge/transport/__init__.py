@@ -81,9 +81,11 @@ class BatchRefused(TransportError):
 class Transport(Protocol):
     """A road to the server; used by one thread at a time."""
 
-    def send(self, items: Sequence[Spooled], *, sent_at: datetime, through: datetime) -> Answer:
-        """Send 1 to 100 items in order. `through`: the watermark once they have been delivered.
-        TransportError."""
+    def send(
+        self, items: Sequence[Spooled], *, sent_at: datetime | None, through: datetime
+    ) -> Answer:
+        """Send 1 to 100 items in order. `sent_at`: None where the time is not known. `through`: the
+        watermark once they have been delivered. TransportError."""
 
     def close(self) -> None:
         """Give the connection back."""

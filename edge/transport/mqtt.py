@@ -89,7 +89,9 @@ class MqttTransport:
         self._most: int | None = None
         self._acknowledged: dict[int, int] = {}
 
-    def send(self, items: Sequence[Spooled], *, sent_at: datetime, through: datetime) -> Answer:
+    def send(
+        self, items: Sequence[Spooled], *, sent_at: datetime | None, through: datetime
+    ) -> Answer:
         """Publish 1 to 100 items as one message; wait for it to be acknowledged. TransportError."""
         body = items_json(items, sent_at=sent_at)
         body["items"][-1]["through"] = through.isoformat()

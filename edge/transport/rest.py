@@ -64,20 +64,23 @@ class _Bearer(AuthBase):
         return request
 
 
-def items_json(items: Sequence[Spooled], *, sent_at: datetime) -> dict[str, Any]:
+def items_json(items: Sequence[Spooled], *, sent_at: datetime | None) -> dict[str, Any]:
     """The body of `POST /api/v1/captures` for a batch; pictures in base64."""
     return {"items": [_item_json(one, sent_at) for one in items]}
 
 
-def _item_json(spooled: Spooled, sent_at: datetime) -> dict[str, Any]:
+def _item_json(spooled: Spooled, sent_at: datetime | None) -> dict[str, Any]:
     item = spooled.item
     body: dict[str, Any] = {
         **item.fields,
         "event_id": item.event_id,
         "kind": item.kind,
         "captured_at": item.captured_at.isoformat(),
-        "sent_at": sent_at.isoformat(),
     }
+    if sent_at is not None:
+        body["sent_at"] = sent_at.isoformat()
+    if not item.timed:
+        body["clock"] = "unknown"
     for name, picture in (("picture", item.picture), ("crop", item.crop)):
         if picture is not None:
             body[name] = b64encode(picture).decode()
@@ -108,7 +111,7 @@ class RestTransport:
 
     # --- captures ---------------------------------------------------------------------------------
     def send(
-        self, items: Sequence[Spooled], *, sent_at: datetime, through: datetime | None = None
+        self, items: Sequence[Spooled], *, sent_at: datetime | None, through: datetime | None = None
     ) -> Answer:
         """Send 1 to 100 items in order. The watermark goes with the heartbeats, when it is known
         what has been taken. TransportError."""

@@ -17,7 +17,7 @@ from typing import Final
 from edge.health import Health
 from edge.settings import Settings
 from edge.spool import Spool, Spooled
-from edge.spoolfile import Moments
+from edge.spooltimes import Moments
 from edge.transport import (
     BatchRefused,
     KeyRefused,
@@ -111,7 +111,8 @@ class Sender:
         began = self._clock.now()
         answer = self._transport.send(
             batch,
-            sent_at=self._clock.utc(began),
+            # what a device that does not know the time believes would be taken for its clock's skew
+            sent_at=None if self._clock.known_since is None else self._clock.utc(began),
             through=self._spool.watermark_behind(batch),
         )
         self._measure(answer.bytes_sent, self._clock.now() - began)

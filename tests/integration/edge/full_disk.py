@@ -18,6 +18,8 @@ BEGIN = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 
 class _Clock:
+    boot, known_since = "boot", 0.0
+
     def now(self) -> float:
         return 0.0
 

@@ -18,6 +18,8 @@ WANTED = b"larger" * 500
 
 
 class _Clock:
+    boot, known_since = "boot", 0.0
+
     def now(self) -> float:
         return datetime.now(UTC).timestamp()
 

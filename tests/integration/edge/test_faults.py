@@ -39,6 +39,8 @@ pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=Tr
 class Clock:
     """The machine's."""
 
+    boot, known_since = "boot", 0.0
+
     def now(self) -> float:
         return datetime.now(UTC).timestamp()
 

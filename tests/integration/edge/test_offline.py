@@ -34,6 +34,7 @@ class Clock:
     def __init__(self) -> None:
         self.begin = datetime.now(UTC) - DAY
         self.seconds = 0.0
+        self.boot, self.known_since = "boot", 0.0
 
     def now(self) -> float:
         return self.seconds

@@ -13,16 +13,19 @@ KEY = bytes(range(32))
 
 
 class Clock:
-    """Seconds since `BEGIN`, moved by hand."""
+    """Seconds since `BEGIN`, moved by hand; `wrong` by as much."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.boot = "this boot"
+        self.known_since: float | None = 0.0
+        self.wrong = timedelta(0)
 
     def now(self) -> float:
         return self.seconds
 
     def utc(self, at: float) -> datetime:
-        return BEGIN + timedelta(seconds=at)
+        return BEGIN + timedelta(seconds=at) + self.wrong
 
 
 def make_spool(

@@ -12,7 +12,7 @@ class Steps:
         self.ticks = 1000.0
         self.wall_at_zero = wall_at_zero
         self.waited: list[float] = []
-        self.clock = Clock(monotonic=lambda: self.ticks, wall=self.wall)
+        self.clock = Clock(monotonic=lambda: self.ticks, wall=self.wall, synchronised=lambda: True)
 
     def wall(self) -> float:
         return self.wall_at_zero + self.ticks

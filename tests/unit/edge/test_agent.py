@@ -1,5 +1,6 @@
 """The agent's own small decisions; that its parts work together is tested end to end."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,18 @@ def test_nothing_in_the_data_folder_is_for_others(agent: Agent, tmp_path: Path) 
     assert paths
     assert (tmp_path / "data" / "sealing.key").stat().st_mode & 0o077 == 0
     assert (tmp_path / "data" / "spool").stat().st_mode & 0o077 == 0
+
+
+def test_not_to_know_the_time_is_a_trouble_until_the_server_was_heard(
+    agent: Agent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent.clock, "_synchronised", lambda: False)
+    monkeypatch.setattr(agent.clock, "_known_since", None)
+    assert not agent._mind_time()
+    assert "does not know the time" in agent.health.troubles["clock"]
+    now = agent.clock.now()
+    agent.clock.heard(now, datetime.now(UTC), now)
+    assert agent._mind_time()
+    assert "clock" not in agent.health.troubles
+    agent._remember_time()
+    assert (tmp_path / "data" / "clock.json").exists()

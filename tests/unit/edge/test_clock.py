@@ -32,7 +32,7 @@ class Hands:
         return self.true.timestamp() + self.wrong
 
     def clock(self) -> Clock:
-        return Clock(monotonic=self.monotonic, wall=self.wall)
+        return Clock(monotonic=self.monotonic, wall=self.wall, synchronised=lambda: True)
 
     def exchange(self, clock: Clock, there: float = 0.02, back: float = 0.02) -> None:
         """Ask the server, whose clock is right."""

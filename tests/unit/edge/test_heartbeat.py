@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cameras import values
+from edge.clock import Clock
 from edge.device import device_facts
 from edge.health import Health
 from edge.heartbeat import LONGEST_PAUSE_S, Heartbeat
@@ -250,6 +251,17 @@ def test_a_time_that_is_none_sets_nothing(bench: Bench, said: Any) -> None:
     bench.server.answer = {"received_at": said}
     bench.heart.beat()
     assert bench.steps.clock.offset_s is None
+
+
+def test_a_device_that_does_not_know_the_time_says_none(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as timeless:
+        timeless.setattr(Clock, "known_since", None)
+        bench.heart.beat()
+    assert "sent_at" not in bench.said
+    bench.heart.beat()
+    assert "sent_at" in bench.said
 
 
 def test_settings_are_applied_and_told(bench: Bench) -> None:

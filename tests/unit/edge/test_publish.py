@@ -133,6 +133,12 @@ def test_where_it_was_goes_with_it() -> None:
     assert "latitude" not in item.fields
 
 
+@pytest.mark.parametrize("kind", ["read", "crop", "frame"])
+def test_the_moment_it_was_seen_goes_with_it(kind: str) -> None:
+    [item, *_] = Published().of(told(shot(5)), kind)
+    assert (item.captured_at, item.at) == (WHEN + timedelta(seconds=5), 5.0)
+
+
 def test_what_was_told_before_is_named_so_that_the_server_sees_one_vehicle() -> None:
     published = Published()
     (item,) = published.of(told(before=("A82345", "1AB2345")), "read")

@@ -182,3 +182,18 @@ def test_a_server_without_gzip_gets_it_plain_from_then_on(status: int, code: str
 )
 def test_patience_comes_in_seconds_or_as_a_date(header: str | None, seconds: float | None) -> None:
     assert Server()._retry_after(header) == seconds
+
+
+def test_what_has_no_known_time_says_so() -> None:
+    server = Server((202, {"results": [taken(0), taken(1)]}))
+    known, unknown = (
+        Spooled(n, Item("read", NOW, {"read": {}}, event_id=f"event-{n}", timed=n == 0), 1)
+        for n in range(2)
+    )
+    server.send([known, unknown], sent_at=None)
+    body = server.bodies[0][0]
+    packed = server.bodies[0][1].get("Content-Encoding") == "gzip"
+    first, second = json.loads(gzip.decompress(body) if packed else body)["items"]
+    assert "clock" not in first
+    assert second["clock"] == "unknown"
+    assert "sent_at" not in first | second

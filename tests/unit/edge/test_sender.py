@@ -42,10 +42,14 @@ class Road:
         self.taken: list[str] = []
         self.seconds, self.bytes_each = 0.1, 1000
         self.through: list[datetime] = []
+        self.sent_at: list[datetime | None] = []
         self.closed = False
 
-    def send(self, items: Sequence[Spooled], *, sent_at: datetime, through: datetime) -> Answer:
+    def send(
+        self, items: Sequence[Spooled], *, sent_at: datetime | None, through: datetime
+    ) -> Answer:
         self.through.append(through)
+        self.sent_at.append(sent_at)
         names = [one.item.event_id for one in items]
         self.asked.append(names)
         self.clock.seconds += self.seconds
@@ -335,3 +339,16 @@ def test_it_runs_in_a_thread_until_told_to_stop(scene: Scene) -> None:
     assert not thread.is_alive()
     assert scene.road.closed
     assert scene.road.taken == ["event-1"]
+
+
+def test_a_device_that_does_not_know_the_time_does_not_say_one(scene: Scene) -> None:
+    scene.clock.known_since = None
+    scene.put(1)
+    scene.steps()
+    assert scene.road.sent_at == [None]
+    assert scene.road.through[0].year == 1970
+    scene.clock.known_since = scene.clock.seconds
+    scene.spool.put(make_item(7))
+    at = scene.clock.utc(scene.clock.seconds)
+    scene.steps()
+    assert scene.road.sent_at[1] == at
