@@ -44,10 +44,10 @@ BLURRED: Final = 0.10
 MIN_SCORE: Final = 0.2
 """Score under which a text is noise; the caller's own floors lie far above it."""
 
-MIN_BOTH: Final = 0.2
+MIN_BOTH: Final = 0.23
 """The least product of detector's and reader's score: either may be unsure, not both."""
 
-FREE_SCORE: Final = 0.5
+FREE_SCORE: Final = 0.55
 FREE_DETECTOR: Final = 0.4
 """What a text that fits no syntax needs of reader and detector to be taken for a vanity plate and
 not for a badge, a shop sign or a camera's time stamp. These floors are chosen on the validation
@@ -64,9 +64,9 @@ needs what a free text needs."""
 SURE: Final = 0.85
 """Score under which the second reader is asked."""
 
-AGAIN_FROM: Final = 0.05
+AGAIN_FROM: Final = 0.1
 AGAIN_UNDER: Final = 0.9
-AGAIN_DETECTOR: Final = 0.4
+AGAIN_DETECTOR: Final = 0.45
 """What is read once more from other cuts: neither clear nor hopeless …"""
 AGAIN_MOST: Final = 6
 """… and no more than these of a picture, the detector's best."""
