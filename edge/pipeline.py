@@ -24,6 +24,7 @@ from edge.settings import Settings
 from edge.sources import Source
 from edge.stages import STAGES, Look, Road
 from inference.engine import Engine
+from inference.tracking import OVERLAP, overlap
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +41,11 @@ class Pipeline:
 
     `settings`: asked for each frame; changes apply at once. `waits`: frames are never dropped, the
     source waits. `choice`: which models run on what; picked if not given. `on_frame`: called for
-    each frame, with the plates as last known; frames that were dropped are shown too, so numbers
-    may come a little out of order. `on_read`: called for each vehicle told, after it is in the
-    outbox. `hold`: told all the time when the first frame was captured of what is seen and not in
-    the outbox yet, None where nothing is (`Spool.hold`). All are called from the pipeline's threads
-    and must be quick.
+    each frame, with the plates as last known; frames that were dropped are shown too, unless
+    something is to be blurred in them, so numbers may come a little out of order. `on_read`: called
+    for each vehicle told, after it is in the outbox. `hold`: told all the time when the first frame
+    was captured of what is seen and not in the outbox yet, None where nothing is (`Spool.hold`).
+    All are called from the pipeline's threads and must be quick.
     """
 
     def __init__(
@@ -97,11 +98,13 @@ class Pipeline:
         finally:
             self._source.close()
             self._queue.end()
-            if last is not None:
-                self._finish(road, last)
-            publisher.close()
-            self._tell_hold(road, None)
-            capture.join(timeout=5)
+            try:
+                if last is not None:
+                    self._finish(road, last)
+            finally:
+                publisher.close()
+                self._tell_hold(road, None)
+                capture.join(timeout=5)
         if self._failed is not None:
             raise self._failed
 
@@ -119,7 +122,8 @@ class Pipeline:
                 dropped = self._queue.put(frame, wait=self._waits)
                 if dropped is not None:
                     self._health.count("frames_dropped")
-                    self._show(dropped)
+                    if self._settings().blur == "none":  # nobody knows where its plates are
+                        self._show(dropped)
         except Exception as error:
             self._failed = error
         finally:
@@ -145,7 +149,8 @@ class Pipeline:
         self._health.trouble("pipeline", None)
         if not self._waits:
             self._health.note("latency_ms", round(1000 * (self._clock.now() - frame.at)))
-        self._marks = _marks(road, look)
+        if look.moved:
+            self._marks = _marks(road, look)
         self._show(frame)
 
     def _tell_hold(self, road: Road, last: Frame | None) -> None:
@@ -190,8 +195,10 @@ def _marks(road: Road, look: Look) -> tuple[Mark, ...]:
         if track.last_at == look.frame.at:
             x1, y1, x2, y2 = track.place
             text, score = road.votes.text(track.number)
-            quad = ((x1, y1), (x2, y1), (x2, y2), (x1, y2))
-            marks.append(Mark(quad, text or None, score))
+            marks.append(Mark(((x1, y1), (x2, y1), (x2, y2), (x1, y2)), text or None, score))
+    for x1, y1, x2, y2 in look.to_blur:
+        if all(overlap(mark.place, (x1, y1, x2, y2)) < OVERLAP for mark in marks):
+            marks.append(Mark(((x1, y1), (x2, y1), (x2, y2), (x1, y2))))  # on no track (yet)
     return tuple(marks)
 
 

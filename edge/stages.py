@@ -38,7 +38,8 @@ SHOWN: Final = 0.5
 
 @dataclass(slots=True)
 class Look:
-    """One frame on its way through the stages."""
+    """One frame on its way through the stages. `places`, `boxes`: of the plates within the region
+    of interest; `outside`: of the others."""
 
     frame: Frame
     settings: Settings
@@ -47,10 +48,17 @@ class Look:
     moved: bool = True
     places: tuple[Place, ...] = ()
     boxes: list[Box] = field(default_factory=list)
+    outside: list[Box] = field(default_factory=list)
     due: list[int] = field(default_factory=list)
     plates: tuple[Plate, ...] = ()
     ended: list[Track] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
+
+    @property
+    def to_blur(self) -> list[Box]:
+        """The plates that `settings.blur` is about: where plates are blurred, those outside the
+        region of interest too; where all else is, they are part of it."""
+        return [*self.boxes, *self.outside] if self.settings.blur == "plates" else self.boxes
 
 
 class Road:
@@ -86,12 +94,15 @@ def detect(road: Road, look: Look) -> None:
     found = look.engine.find(look.frame.picture)
     road.chooser.took("detect", (time.perf_counter() - started) * 1000)
     height, width = look.frame.picture.shape[:2]
-    inside = [
-        place for place in found if _inside(place, look.settings.region_of_interest, width, height)
-    ]
+    inside: list[Place] = []
+    outside: list[Place] = []
+    for place in found:
+        within = _inside(place, look.settings.region_of_interest, width, height)
+        (inside if within else outside).append(place)
     if look.plan.detect:
         look.places = tuple(inside)
         look.boxes = [box_of(place.quad, width, height) for place in inside]
+        look.outside = [box_of(place.quad, width, height) for place in outside]
     else:
         for place in inside:
             if place.score >= SHOWN:
@@ -136,7 +147,7 @@ def vote(road: Road, look: Look) -> None:
     if not look.plan.detect:
         return
     live, least = road.follower.tracker.live, look.settings.min_score
-    look.told = road.votes.take(look.frame, live, look.boxes, least)
+    look.told = road.votes.take(look.frame, live, look.to_blur, least)
     look.told += road.votes.leave(look.ended, road.follower.seen_before, road.chooser.apart, least)
     road.count()
 

@@ -53,7 +53,8 @@ REMEMBERED: Final = 600.0
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Shot:
-    """A frame in which a vehicle's plate was read. `places`: all plates detected in it."""
+    """A frame in which a vehicle's plate was read. `places`: the plates in it that blurring is
+    about (`stages.Look.to_blur`)."""
 
     frame: Frame
     plate: Plate
@@ -123,7 +124,7 @@ class Votes:
     def take(
         self, frame: Frame, live: Sequence[Track], places: Sequence[Box], least: float
     ) -> list[Told]:
-        """What the frame's reads say; those to be told of now. `places`: of all plates in it;
+        """What the frame's reads say; those to be told of now. `places`: see `Shot`;
         `least`: confidence under which nothing is told."""
         found = []
         for track in live:

@@ -3,17 +3,24 @@
 import base64
 import json
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 
+import cv2
+import numpy as np
 import pytest
 
 from edge.follow import AGAIN, EAGER
 from edge.items import Frame
-from edge.pipeline import MOST_WAITING
-from edge.settings import Settings
+from edge.pipeline import MOST_WAITING, Pipeline
+from edge.publish import Publisher
+from edge.settings import Blur, Settings
 from edge.vote import GLIMPSE, LONGEST_WAIT, MANY, SURE
 from tests.unit.edge.roadside import START, Moment, Script, Sight, empty, passing, run
+
+LEFT = ((0.0, 0.0), (0.6, 0.0), (0.6, 1.0), (0.0, 1.0))
+"""A region of interest."""
 
 
 def test_a_vehicle_is_told_once_and_before_it_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,6 +292,75 @@ def test_the_page_is_shown_where_plates_are_and_what_they_read(
     (mark,) = marks
     assert mark.text == "1AB2345"
     assert mark.place[0] == pytest.approx(20 + 20 * (frame.number - 1), abs=1)
+
+
+@pytest.mark.parametrize("blur", ["none", "plates", "surroundings"])
+def test_a_plate_that_is_on_no_track_is_shown_and_blurred_as_one(
+    monkeypatch: pytest.MonkeyPatch, blur: Blur
+) -> None:
+    """One too far away to be read; and one outside the region, which is blurred with the plates."""
+    moments = [
+        Moment(n / 18, (Sight(None, 100 + 5 * n), Sight("1AB2345", 500, 100))) for n in range(20)
+    ]
+    settings = Settings(mode="read", blur=blur, region_of_interest=LEFT)
+    ran = run(monkeypatch, moments, settings)
+    frame, marks = ran.shown[-1]
+    expected = [100.0 + 5 * (frame.number - 1), *([500.0] if blur == "plates" else [])]
+    assert sorted(mark.place[0] for mark in marks) == pytest.approx(expected, abs=1)
+    assert [mark.text for mark in marks] == [None] * len(expected)
+
+
+def test_a_plate_outside_the_region_leaves_unreadable_where_plates_are_blurred(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    moments = [
+        Moment(n / 18, (Sight("1AB2345", 20 + 10 * n), Sight("9XY8765", 500, 100)))
+        for n in range(20)
+    ]
+    seen = {}
+    blurs: tuple[Blur, ...] = ("none", "plates")
+    for blur in blurs:
+        settings = Settings(mode="read", blur=blur, region_of_interest=LEFT)
+        ran = run(monkeypatch, moments, settings)
+        assert ran.texts == ["1AB2345"]
+        assert ran.items[0].wanted is not None
+        raw = np.frombuffer(ran.items[0].wanted, np.uint8)
+        whole = np.asarray(cv2.imdecode(raw, cv2.IMREAD_GRAYSCALE))
+        seen[blur] = whole[102:118, 505:575]
+    assert np.abs(seen["none"].astype(int) - seen["plates"].astype(int)).mean() > 5
+
+
+def test_a_dropped_frame_is_not_shown_where_something_is_to_be_blurred(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    blurs: tuple[Blur, ...] = ("none", "plates")
+    for blur in blurs:
+        script = Script(passing("1AB2345", frames=60))
+        script.before = lambda _: time.sleep(0.005)
+        ran = run(monkeypatch, script, Settings(mode="read", blur=blur), waits=False)
+        dropped = ran.fact("frames_dropped")
+        assert dropped > 0
+        assert len(ran.shown) == 60 - (dropped if blur == "plates" else 0)
+
+
+def test_what_was_handed_over_is_kept_though_the_end_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("at the very end")
+
+    monkeypatch.setattr(Pipeline, "_finish", fail)
+    closed: list[Publisher] = []
+    close = Publisher.close
+
+    def noted(publisher: Publisher) -> None:
+        close(publisher)
+        closed.append(publisher)
+
+    monkeypatch.setattr(Publisher, "close", noted)
+    with pytest.raises(RuntimeError):
+        run(monkeypatch, passing("1AB2345"))
+    assert len(closed) == 1
 
 
 def test_what_is_in_view_when_it_stops_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
