@@ -39,7 +39,8 @@ EXPOSURE = words(
     "infrared flash mode day_night"
 )
 TROUBLES = words(
-    "source spool sender clock place models pipeline settings hotlist csv page heartbeat disk"
+    "source spool sender clock place models pipeline settings hotlist csv page heartbeat disk "
+    "picture publish hits"
 )
 """Parts of a device that may be in trouble; it says so by `trouble_<part>`: true."""
 _VERSIONS = words("version firmware model_version detector_version reader_version python system")

@@ -24,7 +24,7 @@ BECAUSE: Final = {
     "room": "its processor and the network bear it",
 }
 TROUBLES: Final = {
-    "source": "the picture",
+    "source": "the camera",
     "spool": "what waits to be sent",
     "sender": "sending",
     "clock": "its clock",
@@ -37,6 +37,9 @@ TROUBLES: Final = {
     "page": "its own page",
     "heartbeat": "its heartbeat",
     "disk": "its disk",
+    "picture": "a picture that is black or stands still",
+    "publish": "keeping what it saw",
+    "hits": "sounding a hit",
 }
 
 

@@ -50,7 +50,7 @@ _TOLD: Final[Mapping[str, str]] = {
 }
 _TROUBLES: Final = frozenset({
     "source", "spool", "sender", "clock", "place", "models", "pipeline", "settings", "hotlist",
-    "csv", "page", "heartbeat", "disk",
+    "csv", "page", "heartbeat", "disk", "picture", "publish", "hits",
 })  # fmt: skip
 
 
@@ -163,8 +163,8 @@ class Heartbeat:
             self._thumbnail_at = thumbnail_at
         self._set_clock(answer.get("received_at"), sent, received)
         self._remote.offer(answer.get("settings"))
-        self._send_wanted(answer.get("wanted"))
         self._refresh_hotlist(answer.get("hotlist"))
+        self._send_wanted(answer.get("wanted"))  # last: a thin line may fail over a large picture
 
     # --- what is said -----------------------------------------------------------------------------
     def _body(self) -> tuple[dict[str, Any], float | None]:

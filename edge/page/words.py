@@ -12,6 +12,7 @@ Tone = Literal["good", "warn", "bad", "none"]
 
 PARTS: Final[Mapping[str, str]] = {
     "source": "Camera",
+    "picture": "Picture",
     "pipeline": "Reading",
     "models": "Models",
     "publish": "Keeping",

@@ -68,7 +68,7 @@ def test_a_device_in_words(client: Client, rows: Rows, viewer: User) -> None:
         "61 °C",
         "agent 0.1.0",
         "Oldest waiting 3 min",
-        "The device has trouble with the picture.",
+        "The device has trouble with the camera.",
     ):
         assert words in card, words
         assert words in page, words

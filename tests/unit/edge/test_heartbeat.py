@@ -154,10 +154,10 @@ def test_the_server_takes_everything_it_may_say(bench: Bench) -> None:
 
 def test_no_sentence_of_a_trouble_and_no_unknown_trouble_leaves(bench: Bench) -> None:
     bench.health.trouble("source", "rtsp://user:word@camera/ does not answer.")
-    bench.health.trouble("hits", "The program fails.")
+    bench.health.trouble("anything", "The program fails.")
     bench.heart.beat()
     assert "word@camera" not in str(bench.said)
-    assert "trouble_hits" not in bench.said["detail"]
+    assert "trouble_anything" not in bench.said["detail"]
 
 
 def test_the_machine_is_told_as_far_as_it_tells_itself(tmp_path: Path) -> None:
@@ -312,6 +312,14 @@ def test_the_watchlist_is_fetched_kept_and_dropped_as_the_server_says(bench: Ben
     bench.heart.beat()
     assert bench.hits.check("1AB2345", at) is None
     assert len(bench.server.asked_with) == 2
+
+
+def test_a_line_too_thin_for_a_picture_still_brings_the_watchlist(bench: Bench) -> None:
+    settings = {"version": 1, "watch": True}
+    bench.server.answer = {"settings": settings, "hotlist": True, "wanted": ["c1"]}
+    bench.server.picture_error = Unreachable("The line is too slow.")
+    bench.heart.next_pause()
+    assert bench.hits.etag == '"e1"'
 
 
 def test_no_watchlist_is_asked_for_unless_the_settings_say_so(bench: Bench) -> None:
