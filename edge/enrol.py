@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 import cv2
 import requests
 
+from edge.disk import write_whole
 from edge.items import Frame
 
 PREFIX: Final = "PLATEWARDEN:"
@@ -164,18 +164,7 @@ def device_save(data: Path, device: Device) -> None:
     """
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     (data / SETTINGS_FILE).unlink(missing_ok=True)
-    written = data / f".{FILE}.new"
-    handle = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(asdict(device), file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    written.replace(data / FILE)
-    folder = os.open(data, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    write_whole(data / FILE, json.dumps(asdict(device), indent=1).encode())
 
 
 def device_load(data: Path) -> Device:
