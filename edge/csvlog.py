@@ -11,6 +11,7 @@ import csv
 import io
 import os
 import re
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,7 +33,7 @@ class CsvLog:
     """Rotating CSV files in `folder`, each named for its first line's time, in UTC.
 
     `max_bytes`: of all files together. Nothing is written unless `settings().csv`; files from
-    before it was switched off go with their age. One thread.
+    before it was switched off go with their age. Threads share one.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class CsvLog:
     ) -> None:
         self._folder, self._settings, self._health = folder, settings, health
         self._max_bytes = max_bytes
+        self._lock = threading.RLock()
 
     def write(
         self, captured_at: datetime, text: str, score: float, position: Position | None
@@ -63,10 +65,11 @@ class CsvLog:
         )
         csv.writer(line).writerow((_iso(captured_at), text, f"{score:.3f}", *place))
         try:
-            if self._settings().csv:
-                self._append(captured_at, line.getvalue().encode())
-                self._health.trouble("csv", None)
-            self.tidy(captured_at)
+            with self._lock:
+                if self._settings().csv:
+                    self._append(captured_at, line.getvalue().encode())
+                    self._health.trouble("csv", None)
+                self.tidy(captured_at)
         except OSError:
             self._health.count("csv_failed")
             self._health.trouble("csv", "The log of reads cannot be written: is the disk full?")
@@ -74,12 +77,13 @@ class CsvLog:
     def tidy(self, now: datetime) -> None:
         """Delete what is too old or too much. Raises OSError."""
         limit = now - timedelta(hours=self._settings().keep_hours)
-        files = self._files()
-        sizes = [path.stat().st_size for _, path in files]
-        for (began, path), size in zip(files, list(sizes), strict=True):
-            if began < limit or sum(sizes) > self._max_bytes:
-                path.unlink(missing_ok=True)
-                sizes.remove(size)
+        with self._lock:
+            files = self._files()
+            sizes = [path.stat().st_size for _, path in files]
+            for (began, path), size in zip(files, list(sizes), strict=True):
+                if began < limit or sum(sizes) > self._max_bytes:
+                    path.unlink(missing_ok=True)
+                    sizes.remove(size)
 
     def _files(self) -> list[tuple[datetime, Path]]:
         """Oldest first."""

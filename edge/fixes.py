@@ -80,7 +80,7 @@ def parse_gpsd(line: str, at: float) -> Fix | None:
             float(report["lon"]),
             float(report["track"]) if moving and "track" in report else None,
         )
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
 
 

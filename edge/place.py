@@ -232,7 +232,7 @@ def _serial(device: str, speed: int) -> Any:
         os.open(device, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK), "rb", buffering=0
     )
     if os.isatty(line.fileno()):
-        tty.setraw(line.fileno())
+        tty.setraw(line.fileno(), termios.TCSANOW)  # what has come already is not thrown away
         settings = termios.tcgetattr(line.fileno())
         settings[4] = settings[5] = speed
         termios.tcsetattr(line.fileno(), termios.TCSANOW, settings)

@@ -95,6 +95,8 @@ class FolderSource:
                     continue
                 if not self._keep or _digest(entry.name, status) not in self._seen:
                     found.append((status.st_mtime_ns, entry.name))
+        there = {name for _, name in found}
+        self._doubtful = {name: one for name, one in self._doubtful.items() if name in there}
         return [(self._folder / name, written / 1e9) for written, name in sorted(found)]
 
     def _picture(self, path: Path) -> Picture | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import stat
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -134,3 +135,24 @@ def test_a_read_told_late_joins_the_newest_file(tmp_path: Path, seconds: int) ->
     desk.write()
     desk.write(hours=seconds / 3600)
     assert len(desk.files) == 1
+
+
+def test_one_may_tidy_while_another_writes(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "csv", max_bytes=2_000)
+    stop, failed = threading.Event(), []
+
+    def tidy() -> None:
+        while not stop.is_set():
+            try:
+                desk.log.tidy(NOON)
+            except OSError as error:
+                failed.append(error)
+
+    other = threading.Thread(target=tidy)
+    other.start()
+    for number in range(300):
+        desk.write(number / 3600)
+    stop.set()
+    other.join()
+    assert failed == []
+    assert desk.health.snapshot().get("csv_failed", 0) == 0

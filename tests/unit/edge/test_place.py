@@ -225,6 +225,19 @@ def test_a_receiver_on_a_serial_line(serial: tuple[int, str], prefix: str) -> No
         place.close()
 
 
+def test_what_came_before_the_line_was_opened_is_not_thrown_away(
+    serial: tuple[int, str],
+) -> None:
+    line, path = serial
+    os.write(line, rmc(0, "4900.000", "01600.000").encode() + b"\n")
+    clock = Clock()
+    place = open_place(path, clock=clock, health=Health())
+    try:
+        until(lambda: place.at(clock.now()) is not None)
+    finally:
+        place.close()
+
+
 def test_a_receiver_that_is_not_there_is_told_and_no_error() -> None:
     health = Health()
     place = open_place("/dev/ttyNONE", clock=Clock(), health=health)

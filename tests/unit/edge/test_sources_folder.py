@@ -98,6 +98,16 @@ def test_half_a_picture_is_waited_for_and_what_is_none_is_set_aside(tmp_path: Pa
     assert yard.health.snapshot()["pictures_refused"] == 1
 
 
+def test_half_pictures_that_go_away_are_forgotten(tmp_path: Path) -> None:
+    yard = Yard(tmp_path)
+    yard.put("half.jpg", jpeg(100)[:200])
+    assert yard.use() == []
+    assert yard.source._doubtful
+    (tmp_path / "half.jpg").unlink()
+    yard.source._waiting()
+    assert not yard.source._doubtful
+
+
 def test_kept_pictures_are_used_once_also_after_a_restart(tmp_path: Path) -> None:
     yard = Yard(tmp_path, keep=True)
     yard.put("a.jpg", jpeg(50))
