@@ -43,7 +43,7 @@ class Roadside:
 
 @pytest.fixture
 def roadside(server: str, device: Device, tmp_path: Path) -> Iterator[Roadside]:
-    clock, health = Clock(), Health()
+    clock, health = Clock(synchronised=lambda: True), Health()
     spool = Spool(
         tmp_path / "spool", bytes(32), max_bytes=10**7, keep_hours=100, clock=clock, health=health
     )

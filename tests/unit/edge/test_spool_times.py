@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def clock() -> Clock:
     return made
 
 
-def seen(clock: Clock, number: int, kind: Kind = "read", **more: object) -> Item:
+def seen(clock: Clock, number: int, kind: Kind = "read", **more: Any) -> Item:
     """What the camera sees now."""
     clock.seconds = float(number)
     item = make_item(number, kind, **more)
