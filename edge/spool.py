@@ -40,7 +40,7 @@ from edge.health import Health
 from edge.items import Item, Kind
 from edge.sealing import Sealer, SealError
 from edge.spoolfile import RANK, SpoolFile, is_damaged, is_full, packed, unpacked
-from edge.spooltimes import Moments, Seen, about, moment, stamp, tell_times, timed
+from edge.spooltimes import Moments, Seen, about, first_untimed, moment, stamp, tell_times, timed
 
 SETTLING: Final = timedelta(seconds=10)
 """How long a vehicle that was seen may take to become an item (`Spool.hold` for longer)."""
@@ -200,8 +200,8 @@ class Spool:
     # --- out --------------------------------------------------------------------------------------
     def peek(self, most: int, max_bytes: int) -> list[Spooled]:
         """The oldest waiting items in the order they were put: at most `most`, and no more than
-        `max_bytes` beyond the first. One that no longer opens is set aside as `unreadable`. Those
-        whose time may yet become known are left out."""
+        `max_bytes` beyond the first; none from the first on whose time may yet become known. One
+        that no longer opens is set aside as `unreadable`."""
         found: list[Spooled] = []
         damaged: list[str] = []
         total = 0
@@ -209,9 +209,8 @@ class Spool:
             self._tell_times()
             rows = self._file.db.execute(
                 "SELECT number, event_id, kind, captured_at, boot, seen, timed, body, bytes"
-                " FROM item WHERE refusal IS NULL AND (timed = 1 OR boot <> ?)"
-                " ORDER BY number LIMIT ?",
-                (self._clock.boot, most),
+                " FROM item WHERE refusal IS NULL AND number < ? ORDER BY number LIMIT ?",
+                (first_untimed(self._file, self._clock), most),
             )
             for number, event_id, kind, at, boot, micros, known, body, size in rows:
                 total += size

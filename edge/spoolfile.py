@@ -40,6 +40,7 @@ CREATE TABLE IF NOT EXISTS item (
 );
 CREATE INDEX IF NOT EXISTS item_waiting ON item (kind, number) WHERE refusal IS NULL;
 CREATE INDEX IF NOT EXISTS item_oldest ON item (captured_at) WHERE refusal IS NULL;
+CREATE INDEX IF NOT EXISTS item_untimed ON item (boot, number) WHERE timed = 0;
 CREATE INDEX IF NOT EXISTS item_refused ON item (number) WHERE refusal IS NOT NULL;
 CREATE TABLE IF NOT EXISTS larger (
     number INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from edge.items import Item
 from edge.spoolfile import SpoolFile
 
+_PAST_ALL: Final = 2**63 - 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -65,6 +66,15 @@ def about(item: Item, seen: Seen | None) -> str:
     """What an item's sealed body is bound to: its time or, where that was not known, `seen`."""
     when = str(stamp(item.captured_at)) if seen is None else f"{seen.boot} {seen.micros}"
     return f"item {item.event_id} {item.kind} {when}"
+
+
+def first_untimed(file: SpoolFile, clock: Moments) -> int:
+    """The number of the first item whose time may yet become known; past all numbers where there
+    is none."""
+    (number,) = file.db.execute(
+        "SELECT min(number) FROM item WHERE timed = 0 AND boot = ?", (clock.boot,)
+    ).fetchone()
+    return _PAST_ALL if number is None else int(number)
 
 
 def tell_times(file: SpoolFile, clock: Moments) -> int:

@@ -131,7 +131,7 @@ class Film:
             frame, marks = found
             try:
                 message = self._made(frame, marks)
-            except cv2.error:
+            except Exception:  # one frame that cannot be shown must not end the film
                 self._health.count("page_frames_failed")
                 continue
             with self._news:

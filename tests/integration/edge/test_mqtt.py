@@ -56,7 +56,7 @@ def test_from_the_spool_over_the_broker_into_the_intake(
     device: Device,  # noqa: F811
     tmp_path: Path,
 ) -> None:
-    health, clock = Health(), Clock(synchronised=lambda: True)
+    health, clock = Health(), Clock()
     spool = Spool(
         tmp_path / "spool", bytes(32), max_bytes=10**8, keep_hours=1, clock=clock, health=health
     )

@@ -285,6 +285,23 @@ def test_plates_that_are_to_be_unrecognisable_are_so_in_the_stream(
     )
 
 
+def test_a_frame_that_cannot_be_shown_does_not_end_the_stream(
+    site: Site, camera: Callable[..., Camera], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, failures = site.page._film._made, [ValueError("one"), ValueError("two")]
+
+    def sometimes(frame: Frame, marks: Any) -> bytes:
+        if failures:
+            raise failures.pop()
+        return made(frame, marks)
+
+    monkeypatch.setattr(site.page._film, "_made", sometimes)
+    site.log_in()
+    camera(site.page, plate_scene(320, 180))
+    assert len(watched(site, 2)) == 2
+    assert failures == []
+
+
 def test_nobody_watching_costs_nothing(site: Site) -> None:
     film = site.page._film
     for number in range(100):

@@ -178,3 +178,22 @@ def test_the_second_it_was_seen_is_sealed_in(tmp_path: Path, clock: Clock) -> No
     learn(clock)
     assert times(spool) == []
     assert [one.code for one in spool.refused()] == ["unreadable"]
+
+
+def test_looking_for_what_may_be_sent_costs_nothing_while_many_wait(
+    tmp_path: Path, clock: Clock
+) -> None:
+    spool = make_spool(tmp_path, clock)
+    for number in range(20):
+        spool.put(seen(clock, number))
+    steps = []
+    spool._file.db.set_progress_handler(lambda: steps.append(1), 10)
+    assert spool.peek(100, 10**6) == []
+    few = len(steps)
+    spool._file.db.set_progress_handler(None, 0)
+    for number in range(20, 400):
+        spool.put(seen(clock, number))
+    steps.clear()
+    spool._file.db.set_progress_handler(lambda: steps.append(1), 10)
+    assert spool.peek(100, 10**6) == []
+    assert len(steps) <= few + 5
