@@ -245,7 +245,7 @@ def device_settings_save(
     with transaction.atomic():
         # the camera's row, since there may be none of the settings to lock
         Camera.objects.select_for_update(of=("self",)).get(pk=camera.pk)
-        row = DeviceSettings.objects.filter(camera=camera).first()
+        row = DeviceSettings.objects.select_for_update().filter(camera=camera).first()
         before = row.values if row is not None else {}
         changed = sorted(name for name in wanted if before.get(name) != wanted[name])
         if row is not None and not changed:

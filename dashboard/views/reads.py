@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 from audit.purposes import for_people
 from cameras.access import OPERATE, person_actor
 from cameras.models import Capture
-from cameras.wanted import can_ask, picture_ask
+from cameras.wanted import can_ask, picture_ask, pictures_withdraw
 from core.errors import BadInput, Conflict, NotAllowed, NotFound
 from dashboard import purposes
 from dashboard.gates import OperatorRequest, gate
@@ -78,6 +78,8 @@ def read_ask(request: OperatorRequest, read_id: uuid.UUID) -> HttpResponse:
         shows=reads_of_capture(capture.pk, request.sites),
         now=timezone.now(),
     )
+    if read_decided(row):  # between the question and the wish
+        pictures_withdraw([capture.pk])
     return HttpResponseRedirect(reverse("read", args=[row.pk]))
 
 

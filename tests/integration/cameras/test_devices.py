@@ -243,6 +243,24 @@ def test_what_came_of_settings(device: Device) -> None:
     assert (row.version, DeviceSettings.objects.get().refused_version) == (2, None)
 
 
+@pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+def test_a_change_of_settings_takes_back_nothing_the_device_just_said(device: Device) -> None:
+    settle(device, mode="read")
+
+    def change() -> None:
+        settle(device, mode="crop")
+        connections.close_all()
+
+    changing = threading.Thread(target=change)
+    with transaction.atomic():
+        DeviceSettings.objects.update(applied_version=1)
+        changing.start()
+        changing.join(0.5)
+    changing.join()
+    row = DeviceSettings.objects.get()
+    assert (row.version, row.applied_version) == (2, 1)
+
+
 @pytest.mark.parametrize(
     ("body", "code", "field"),
     [

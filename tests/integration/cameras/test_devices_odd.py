@@ -144,3 +144,13 @@ def test_odd_etags(device: Device) -> None:
             "/api/v1/hotlist", headers={**device.headers, "If-None-Match": etag}
         )
         assert judged(answer) in (200, 304)
+
+
+def test_packed_bodies_where_nobody_unpacks_them(device: Device, client: Client) -> None:
+    packed = gzip.compress(b"{}")
+    headers = {**device.headers, "Content-Encoding": "gzip"}
+    form = "multipart/form-data; boundary=x"
+    for url in (CAPTURES, "/api/v1/rights/sessions", "/api/v1/search", "/accounts/login/"):
+        for kind in ("application/json", "application/x-www-form-urlencoded", form):
+            answer = client.post(url, packed, kind, headers=headers)
+            assert answer.status_code < 500, (url, kind)

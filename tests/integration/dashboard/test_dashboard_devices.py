@@ -16,6 +16,7 @@ from cameras.models import Camera, Capture, SetupToken, SiteRole
 from cameras.thumbnails import thumbnail_store
 from core.models import User
 from dashboard.devices import device
+from dashboard.views import reads
 from enforcement.cases.models import Case, Evidence
 from plates.models import PlateRead
 from tests.integration.dashboard.dashboard_rows import PNG, Rows, person_make
@@ -97,7 +98,13 @@ def test_what_came_of_settings_is_shown(client: Client, rows: Rows, viewer: User
 
     row = save(min_score=0.75, region_of_interest=[[0, 0], [1, 0], [1, 1]])
     page = shown(client, page_of(rows))
-    for words in ("Not yet in force", "Lowest score 0.75", "3 corners", "Width as it is", "by viktor"):
+    for words in (
+        "Not yet in force",
+        "Lowest score 0.75",
+        "3 corners",
+        "Width as it is",
+        "by viktor",
+    ):
         assert words in page, words
     assert "version 1 Not yet in force" in shown(client, reverse("cameras"))
     device_settings_heard(row=row, applied=1, refused=None, field="")
@@ -239,7 +246,7 @@ def test_a_picture_that_came_later_has_no_corners_drawn(
 
 
 def test_nothing_is_asked_for_once_the_case_is_decided(
-    client: Client, rows: Rows, operator: User
+    client: Client, rows: Rows, operator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = device_read(rows)
     case = rows.case()
@@ -260,5 +267,11 @@ def test_nothing_is_asked_for_once_the_case_is_decided(
     assert Capture.objects.get(pk=row.capture_id).wanted_at is None
     assert ask not in client.get(page).content.decode()
     assert client.post(ask).status_code == 409
+    # decided between the question whether it is and the wish
+    answers = iter([False, True])
+    with monkeypatch.context() as patched:
+        patched.setattr(reads, "read_decided", lambda read: next(answers, True))
+        assert client.post(ask).status_code == 302
+    assert Capture.objects.get(pk=row.capture_id).wanted_at is None
     rows.now += timedelta(seconds=1)
     assert client.post(reverse("read_ask", args=[uuid.uuid4()])).status_code == 404

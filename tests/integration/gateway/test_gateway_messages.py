@@ -1,5 +1,7 @@
 """What a message's captures become, and what stops a stranger on the broker."""
 
+import errno
+import itertools
 import json
 from base64 import b64encode
 from datetime import UTC, datetime
@@ -17,6 +19,7 @@ from gateway.envelope import sealed
 from gateway.frigate import TOPIC
 from gateway.messages import Taken, message_take
 from tests.integration.cameras.conftest import Device, ago, make_device, make_site, picture
+from vault import files
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 READS = "platewarden/lane-1/reads"
@@ -84,6 +87,26 @@ def test_bad_items_do_not_harm_their_neighbours(device: Device) -> None:
         "picture_invalid": 1,
     }
     assert Capture.objects.count() == 1
+
+
+def test_what_cannot_be_stored_is_not_acknowledged_and_keeps_no_other_out(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, calls = files.put, itertools.count()
+
+    def sometimes(data: bytes, *, now: datetime) -> str:
+        if next(calls) == 1:
+            raise OSError(errno.ENOSPC, "no space left on device")
+        return put(data, now=now)
+
+    monkeypatch.setattr(files, "put", sometimes)
+    crop = b64encode(picture(size=(40, 12))).decode()
+    body = {"key": device.shown, "items": [read(n, crop=crop) for n in range(3)]}
+    with pytest.raises(OSError, match="no space"):  # the bridge waits, and takes it again
+        take(body)
+    assert Capture.objects.count() == 2
+    assert take(body) == Taken(stored=3)
+    assert Capture.objects.count() == 3
 
 
 @pytest.mark.parametrize(
