@@ -11,6 +11,7 @@ CAPTURE_CODES: Mapping[int, tuple[str, ...]] = {
         "duplicate_field",
         "unknown_camera",
         "kind_invalid",
+        "clock_invalid",
         "captured_at_missing",
         "captured_at_invalid",
         "captured_at_naive",

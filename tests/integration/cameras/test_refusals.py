@@ -66,6 +66,7 @@ def zip_bomb() -> bytes:
         ({"exposure": "bright"}, 400, "exposure_invalid", "exposure"),
         ({"exposure": "[" * 5000}, 400, "exposure_invalid", "exposure"),
         ({"camera": "lane-9"}, 400, "unknown_camera", "camera"),
+        ({"clock": "late"}, 400, "clock_invalid", "clock"),
         ({"event_id": "a\0b"}, 400, "event_id_invalid", "event_id"),
         ({"sequence": "x"}, 400, "sequence_invalid", "sequence"),
         ({"unheard_of": b"a file"}, 400, "unknown_field", "unheard_of"),
