@@ -2,14 +2,12 @@
 
 import uuid
 from collections.abc import Iterable
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import DurationField, Exists, ExpressionWrapper, F, OuterRef, Value
+from django.db.models import F
 
 from audit.access import stage_batch
-from cameras.models import Capture
 from core.stages import ring
 from plates.models import Passage, PlateRead
 from plates.placing import Placing
@@ -22,6 +20,28 @@ SELECT id, pg_advisory_xact_lock(hashtextextended(id::text, 1)) FROM unnest(%s::
 _TRY_LOCK = """
 SELECT id FROM unnest(%s::uuid[]) AS id
 WHERE pg_try_advisory_xact_lock(hashtextextended(id::text, 1))
+"""
+
+# What waits is summed up once for each camera: looked for at each passage, a day that a camera
+# delivers late costs passages × captures.
+_OVER = """
+WITH captures AS MATERIALIZED (
+    SELECT camera_id, min(captured_at) AS since FROM cameras_capture
+    WHERE status = 'received' GROUP BY camera_id
+), reads AS MATERIALIZED (
+    SELECT camera_id, min(captured_at) AS since FROM plates_plateread
+    WHERE passage_id IS NULL GROUP BY camera_id
+)
+SELECT passage.id FROM plates_passage passage
+JOIN cameras_camera camera ON camera.id = passage.camera_id
+JOIN cameras_site site ON site.id = camera.site_id
+LEFT JOIN captures ON captures.camera_id = camera.id
+LEFT JOIN reads ON reads.camera_id = camera.id
+WHERE passage.status = 'open'
+AND least(camera.through, captures.since, reads.since)
+    > passage.last_at + site.debounce_seconds * interval '1 second'
+AND camera.through IS NOT NULL
+ORDER BY passage.id LIMIT %s FOR NO KEY UPDATE OF passage SKIP LOCKED
 """
 
 
@@ -75,31 +95,13 @@ def passages_close(*, now: datetime, limit: int = 1000) -> int:
 
     That is known only from the camera's watermark: it has delivered everything up to a moment more
     than the debounce after the passage's last read (a gap of exactly the debounce still joins), and
-    nothing that it delivered from around that time is still on its way through our own stages.
+    nothing that it delivered from before then is still on its way through our own stages.
     """
-    view = ExpressionWrapper(
-        F("camera__site__debounce_seconds") * Value(timedelta(seconds=1)),
-        output_field=DurationField(),
-    )
-    around: dict[str, Any] = {
-        "camera_id": OuterRef("camera_id"),
-        "captured_at__gte": OuterRef("begin"),
-        "captured_at__lte": OuterRef("end"),
-    }
-    over = (
-        Passage.objects.filter(status=Passage.Status.OPEN)
-        .annotate(begin=F("first_at") - view, end=F("last_at") + view)
-        .filter(
-            ~Exists(Capture.objects.filter(status=Capture.Status.RECEIVED, **around)),
-            ~Exists(PlateRead.objects.filter(passage_id__isnull=True, **around)),
-            camera__through__gt=F("end"),
-        )
-    )
-    with transaction.atomic():
+    with transaction.atomic(), connection.cursor() as cursor:
         # Locking looks at each row once more: one that a read has just joined is not closed by what
         # was true before.
-        locked = over.select_for_update(skip_locked=True, no_key=True, of=("self",))
-        ids = list(locked.order_by("id").values_list("pk", flat=True)[:limit])
+        cursor.execute(_OVER, [limit])
+        ids = [row[0] for row in cursor.fetchall()]
         Passage.objects.filter(pk__in=ids).update(
             status=Passage.Status.CLOSED, revision=F("revision") + 1
         )
