@@ -109,9 +109,7 @@ def test_an_unknown_benchmark_names_those_there_are(capsys: pytest.CaptureFixtur
     assert "with NAME one of" in capsys.readouterr().err
 
 
-def test_the_bridge_runs_where_there_is_a_broker(
-    var: Var, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_bridge_runs_where_there_is_a_broker(var: Var, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLATEWARDEN_MQTT_URL", "mqtt://bridge:secret@broker")
     bridge = processes.table(var, bind="127.0.0.1", port=8123)[-1]
     assert (bridge.name, bridge.argv[1:]) == ("bridge", ("manage.py", "mqtt_bridge"))
