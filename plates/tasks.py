@@ -34,11 +34,13 @@ def answer(stage: str) -> None:
     hear(stage)
 
 
-def drain(step: Callable[[datetime], int], stage: str, *, most: int) -> None:
-    """Call `step` once, and again while it finds its fill of `most`, or ring again after 20 s to
-    let others have a turn."""
+def drain(
+    step: Callable[[datetime], int], stage: str, *, most: int, seconds: float = _SECONDS
+) -> None:
+    """Call `step` once, and again while it finds its fill of `most`, or ring again after `seconds`
+    to let others have a turn."""
     answer(stage)
-    until = time.monotonic() + _SECONDS
+    until = time.monotonic() + seconds
     while step(timezone.now()) >= most:
         ring_now(stage)  # there is more: another worker may help, or go on when this one stops
         if time.monotonic() > until:

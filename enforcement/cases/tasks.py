@@ -6,8 +6,16 @@ from enforcement.cases.pictures import pictures_join
 from enforcement.cases.services import MOST_ACTED, cases_act
 from plates.tasks import drain
 
+_SECONDS = 1.0
+"""A case takes tens of milliseconds, and somebody may be waiting for a first verdict behind it."""
+
 
 @shared_task(name="stage.act")
 def act() -> None:
     """Open and close cases as the verdicts ask; pictures that came later join their evidence."""
-    drain(lambda now: cases_act(now=now) + pictures_join(now=now), "act", most=MOST_ACTED)
+    drain(
+        lambda now: cases_act(now=now) + pictures_join(now=now),
+        "act",
+        most=MOST_ACTED,
+        seconds=_SECONDS,
+    )
