@@ -131,7 +131,7 @@ def test_the_agents_own_road_leads_through_the_bridge(broker: Broker, device: De
     try:
         with bridging(at(broker)) as running:
             for _ in range(2):  # the same again, as after a lost acknowledgement
-                transport.send(items, sent_at=now)
+                transport.send(items, sent_at=now, through=now)
             eventually(lambda: running.counts["stored"] == 6)
             assert dict(running.counts) == {"stored": 6}
     finally:
