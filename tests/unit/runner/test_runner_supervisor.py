@@ -54,6 +54,7 @@ def test_with_once_the_guests_exit_code_is_ours(
 ) -> None:
     supervisor = supervise(var, signals, process("web", SLEEP))
     supervisor.start()
+    until(var.pid_file("web").exists)  # the guest may be quicker than the process that writes it
     try:
         assert supervisor.run([sys.executable, "-c", code], once=True) == expected
         pid = pid_of(var.pid_file("web"))
