@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks._edge_site import CAPTURES, Say, Site, spread
 from benchmarks._frames import plate_texts
-from demo.client import Device
+from demo.client import Device, Seller
 from demo.play import ROOT
 from demo.video import Agent
 from edge.agent import KEY_FILE
@@ -33,6 +33,10 @@ from edge.sealing import load_key
 from edge.spool import Spool
 
 PLATES: Final = 5_000
+"""Different vehicles …"""
+WITHOUT_RIGHT: Final = 0.02
+"""… of which this share has no vignette, and opens a case each."""
+_AT_ONCE: Final = 500
 DAY: Final = timedelta(hours=24)
 EACH_LIFE: Final = 25
 """Items put before each start of an agent that is going to be killed."""
@@ -63,10 +67,40 @@ def spool_of(agent: Agent) -> Spool:
     )
 
 
+def vehicles(count: int) -> list[str]:
+    """Their plates: the same for every call, as many as `count` reads need."""
+    texts = plate_texts(min(count, PLATES), np.random.default_rng(7))
+    return [text.replace(" ", "") for text in texts]
+
+
+def pay(site: Site, plates: list[str], now: datetime) -> int:
+    """Buy a vignette for all but `WITHOUT_RIGHT` of the vehicles; for how many."""
+    seller = Seller(site.url, site.made["provider"])
+    bought = now - timedelta(days=30)
+    paying = plates[round(WITHOUT_RIGHT * len(plates)) :]
+    for first in range(0, len(paying), _AT_ONCE):
+        seller.deliver(
+            [
+                {
+                    "kind": "vignette",
+                    "id": f"{site.made['run']}-{first + number}",
+                    "scheme": "CZ",
+                    "product": "annual",
+                    "plate": plate,
+                    "country": "CZ",
+                    "first_day": bought.date().isoformat(),
+                    "bought_at": bought.isoformat(),
+                }
+                for number, plate in enumerate(paying[first : first + _AT_ONCE])
+            ]
+        )
+    return len(paying)
+
+
 def reads(count: int, since: datetime, until: datetime) -> Iterator[Item]:
     """Reads of many vehicles, evenly between two moments, each with a crop of a drawn plate."""
     rng = np.random.default_rng(7)
-    texts = [text.replace(" ", "") for text in plate_texts(min(count, PLATES), rng)]
+    texts = vehicles(count)
     grain = rng.normal(128, 30, (40, 160, 3)).clip(0, 255).astype(np.uint8)
     crop = cv2.imencode(".jpg", grain, [cv2.IMWRITE_JPEG_QUALITY, 30])[1].tobytes()
     for number in range(count):
@@ -89,6 +123,9 @@ def offline(site: Site, count: int, say: Say) -> dict[str, Any]:
         agent = _without_camera(site, folder)
         agent.enrol(token)
         now = datetime.now(UTC)
+        plates = vehicles(count)
+        paid = pay(site, plates, now)
+        say(f"{paid} of {len(plates)} vehicles have a vignette")
         began = time.monotonic()
         with closing(spool_of(agent)) as spool:
             for item in reads(count, now - DAY, now - timedelta(seconds=5)):
@@ -104,6 +141,8 @@ def offline(site: Site, count: int, say: Say) -> dict[str, Any]:
     orderly = sum(later >= earlier for earlier, later in pairwise(moments))
     return {
         "reads": count,
+        "vehicles": len(plates),
+        "with_right": paid,
         "spooled_per_second": round(count / put_s),
         "arrived": arrived,
         "distinct": len(set(moments)),
