@@ -20,6 +20,7 @@ app.autodiscover_tasks(
         "enforcement.watchlist",
         "enforcement.visits",
         "enforcement.cases",
+        "enforcement.notices",
         "enforcement.retention",
     ]
 )

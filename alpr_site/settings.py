@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "enforcement.watchlist",
     "enforcement.visits",
     "enforcement.cases",
+    "enforcement.notices",
     "enforcement.retention",
     "gateway",
     "dashboard",

@@ -22,7 +22,8 @@ ROAD = [
     "core",
 ]
 ROOMS = {  # inside enforcement: who may import whom
-    "retention": {"cases", "visits", "rights", "watchlist"},
+    "retention": {"notices", "cases", "visits", "rights", "watchlist"},
+    "notices": {"cases", "visits", "rights"},
     "cases": {"visits", "rights"},
     "visits": {"rights"},
     "rights": set(),

@@ -19,6 +19,7 @@ OURS = {
     "watchlist",
     "visits",
     "cases",
+    "notices",
     "retention",
 }
 CLASSES = {"sealed", "token", "secret", "person", "operational", "trace"}
