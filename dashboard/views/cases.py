@@ -16,10 +16,10 @@ from dashboard.gates import OperatorRequest, gate
 from dashboard.plates import picture_response, text_of
 from dashboard.views.feed import narrow
 from dashboard.wording import CASE_STATES
+from enforcement.cases.decisions import case_confirm, case_dismiss
 from enforcement.cases.models import OPEN_STATES, Case
 from enforcement.cases.reasons import CONFIRM, DISMISS
 from enforcement.cases.selectors import case_get, cases_queue
-from enforcement.cases.services import case_confirm, case_dismiss
 
 PAGE = 50
 _PURPOSE = "case-review"

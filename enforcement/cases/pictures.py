@@ -18,9 +18,10 @@ from audit.access import Access, stage_batch
 from audit.services import record, stage_actor
 from cameras.models import Capture
 from enforcement.cases.evidence import evidence_complete
+from enforcement.cases.history import event_add
 from enforcement.cases.models import CLOSED_STATES, Case, Evidence
 from enforcement.cases.reasons import PICTURE_CAME
-from enforcement.cases.services import MOST_ACTED, event_add
+from enforcement.cases.services import MOST_ACTED
 from plates.models import PlateRead
 from vault.keys import KeyDestroyed
 from vault.sealing import SealBroken

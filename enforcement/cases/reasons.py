@@ -19,6 +19,56 @@ DISMISS = {
     "goodwill": "Goodwill",
 }
 
+ISSUE = {
+    "notice": "The notice is due",
+}
+
+PAY = {
+    "payment": "Paid in full",
+    "payment-discounted": "Paid within the time of the discount",
+}
+
+APPEAL = {
+    "appeal-page": "An appeal came through the notice's page",
+    "appeal-letter": "An appeal came by letter",
+    "appeal-mail": "An appeal came by e-mail",
+    "appeal-spoken": "An appeal was made in person or by telephone",
+}
+
+UPHOLD = {
+    "appeal-unfounded": "The grounds do not hold against the evidence",
+    "appeal-unproven": "What was claimed was not shown",
+    "appeal-late": "The appeal came after its time",
+}
+
+CANCEL = {
+    **DISMISS,
+    "paid-late": "A payment of the stay became known",
+    "verdict-turned": "The judge no longer holds it",
+    "appeal-founded": "The appeal is right",
+    "not-the-driver": "The vehicle had been sold, stolen or hired out",
+    "late-notice": "The notice came too late",
+}
+
+WRITE_OFF = {
+    "untraceable": "Nobody answers at the address",
+    "uneconomic": "Pursuing it costs more than it is worth",
+    "lapsed": "The time to pursue it has passed",
+    "addressee-died": "The addressee has died",
+}
+
+FOR_STEP: dict[str, dict[str, str]] = {
+    "confirmed": CONFIRM,
+    "dismissed": DISMISS,
+    "notice-issued": ISSUE,
+    "paid": PAY,
+    "appealed": APPEAL,
+    "upheld": UPHOLD,
+    "cancelled": CANCEL,
+    "written-off": WRITE_OFF,
+}
+"""The list a step's reason is of, by the state it leads to."""
+
 PICTURE_CAME = "picture-came"
 HAPPENED = {PICTURE_CAME: "The larger picture that was asked for has joined the evidence"}
 """What happens to a case without anybody's decision."""

@@ -1,5 +1,5 @@
 """Stage `act`: verdicts that ask for a case get one, and cases whose verdict turned are closed.
-And what people decide about cases.
+What people decide about cases: `enforcement.cases.decisions`.
 
 The judge leaves a mark (`VerdictVersion.act_due`) wherever a case may have to be opened or closed;
 the mark is cleared in the transaction that did it, so a lost doorbell or a killed worker loses
@@ -7,25 +7,17 @@ nothing and nothing happens twice.
 """
 
 import uuid
-from collections.abc import Callable
 from datetime import datetime
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import DatabaseError, connection, transaction
-from django.db.models import Q
+from django.db import DatabaseError, connection
 
-from audit import freetext
 from audit.access import Access, stage_batch
-from audit.services import record
-from cameras.access import person_actor
-from cameras.wanted import pictures_withdraw
-from core.errors import Conflict, NotFound
 from core.live import announce
-from core.models import User
-from enforcement.cases import reasons
 from enforcement.cases.evidence import evidence_copy
-from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case, CaseEvent, Evidence
+from enforcement.cases.history import JUDGE, event_add, pictures_let_go
+from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case
 from enforcement.cases.subjects import CaseSubject, asks, subject_of
 from enforcement.rights.outcomes import Verdict
 from enforcement.visits.models import VerdictVersion
@@ -33,17 +25,12 @@ from enforcement.visits.services import verdict_renew
 from vault.models import DataClass
 from vault.sealing import assign_key, seal_text
 
-JUDGE = "judge"
 VISIT_CHANGED = "visit-changed"
 """Why a case closes whose visit is no more: a late read paired its passages differently."""
 
-_MOST_NOTE = 500
 MOST_ACTED = 50
 
 log = structlog.get_logger(__name__)
-
-
-# --- the stage -----------------------------------------------------------------------------------
 
 
 def cases_act(*, now: datetime, limit: int = MOST_ACTED) -> int:
@@ -194,115 +181,5 @@ def _turned(case: Case, current: VerdictVersion | None, now: datetime) -> None:
         case.closed_at = now
         case.decision_reason = reason
         case.save(update_fields=["state", "closed_at", "decision_reason"])
-        _withdraw(case)
+        pictures_let_go(case)
     event_add(case, before, JUDGE, reason, "", now)
-
-
-def _withdraw(case: Case) -> None:
-    """What was decided needs no further picture, unless another case does."""
-    mine = case.evidence.values_list("capture_id", "token_exact")
-    wanted = {capture_id for capture_id, _ in mine}
-    others = Evidence.objects.filter(token_exact__in={token for _, token in mine}).exclude(
-        Q(case=case) | Q(case__state__in=CLOSED_STATES)
-    )
-    pictures_withdraw(list(wanted - set(others.values_list("capture_id", flat=True))))
-
-
-def event_add(case: Case, before: str, actor: str, reason: str, note: str, now: datetime) -> None:
-    """Write what happened to a case into its history, and tell who watches."""
-    CaseEvent.objects.create(
-        case=case,
-        at=now,
-        from_state=before,
-        to_state=case.state,
-        actor=actor,
-        reason=reason,
-        note=note,
-    )
-    announce("case", case)
-
-
-# --- people --------------------------------------------------------------------------------------
-
-
-def case_confirm(
-    *, case_id: uuid.UUID, user: User, reason: str, note: str = "", now: datetime
-) -> Case:
-    """A person confirms: a notice may go out. `reason` is of `reasons.CONFIRM`.
-
-    The caller has checked that `user` may act at the site. Conflict `case_decided` when somebody,
-    or the judge, was quicker; Conflict `verdict_turned` when the verdict no longer asks for it.
-    """
-    reason = reasons.checked(reasons.CONFIRM, reason)
-    return _decide(case_id, user, Case.State.CONFIRMED, reason, note, now, _still_asked_for)
-
-
-def case_dismiss(
-    *, case_id: uuid.UUID, user: User, reason: str, note: str = "", now: datetime
-) -> Case:
-    """A person dismisses: it is never proposed again. `reason` is of `reasons.DISMISS`.
-
-    The caller has checked that `user` may act at the site. Conflict `case_decided` when it is
-    closed already or a notice went out.
-    """
-    reason = reasons.checked(reasons.DISMISS, reason)
-    return _decide(case_id, user, Case.State.DISMISSED, reason, note, now, lambda case: None)
-
-
-def _still_asked_for(case: Case) -> None:
-    if case.state not in OPEN_STATES:
-        raise _decided(case)
-    verdicts = VerdictVersion.objects.filter(current=True).select_related("site")
-    if case.visit_id is not None:
-        verdicts = verdicts.filter(visit_id=case.visit_id)
-    else:
-        verdicts = verdicts.filter(passage_id__in=case.passage_ids)
-    if not any(asks(verdict) for verdict in verdicts):
-        raise Conflict(
-            "verdict_turned", "The verdict has changed since; look at the case once more."
-        )
-
-
-def _decided(case: Case) -> Conflict:
-    return Conflict("case_decided", f"The case is {case.get_state_display()} already.")
-
-
-def _decide(
-    case_id: uuid.UUID,
-    user: User,
-    state: str,
-    reason: str,
-    note: str,
-    now: datetime,
-    check: Callable[[Case], None],
-) -> Case:
-    with transaction.atomic():
-        case = Case.objects.select_for_update(of=("self",)).filter(pk=case_id).first()
-        if case is None:
-            raise NotFound("not_found", "There is no such case here.")
-        if case.state not in (*OPEN_STATES, Case.State.CONFIRMED):
-            raise _decided(case)
-        check(case)
-        tokens = {case.token_exact, *case.evidence.values_list("token_exact", flat=True)}
-        note = freetext.clean(note, field="note", most=_MOST_NOTE, tokens=tokens)
-        before = case.state
-        case.state = state
-        case.decided_at, case.decided_by = now, user
-        case.decision_reason, case.decision_note = reason, note
-        if state in CLOSED_STATES:
-            case.closed_at = now
-            _withdraw(case)
-        case.save()
-        actor = person_actor(user)
-        event_add(case, before, actor.name, reason, note, now)
-        record(
-            actor,
-            "change",
-            purpose="case-review",
-            case_ref=case.number,
-            subject=Case._meta.label_lower,
-            subject_id=case.pk,
-            tokens=[case.token_exact],
-            detail={"from": before, "to": state, "reason": reason},
-        )
-    return case

@@ -16,9 +16,10 @@ from core.models import User
 from core.stages import STAGES
 from enforcement.cases import evidence as copying
 from enforcement.cases import pictures
+from enforcement.cases.decisions import case_confirm, case_dismiss
 from enforcement.cases.models import Case, Evidence
 from enforcement.cases.pictures import pictures_join
-from enforcement.cases.services import case_confirm, case_dismiss, cases_act
+from enforcement.cases.services import cases_act
 from enforcement.retention.erasing import captures_empty
 from plates.models import PlateRead
 from tests.integration.cameras.conftest import picture

@@ -13,9 +13,10 @@ from audit.models import AuditRow
 from core.errors import BadInput, Conflict
 from core.models import User
 from enforcement.cases import services
+from enforcement.cases.decisions import case_confirm, case_dismiss
 from enforcement.cases.models import Case, CaseEvent, Evidence
 from enforcement.cases.selectors import cases_queue
-from enforcement.cases.services import case_confirm, case_dismiss, cases_act
+from enforcement.cases.services import cases_act
 from enforcement.visits.models import VerdictVersion
 from plates.models import PlateRead
 from tests.integration.visits.world import World, at, car_park, city, motorway

@@ -8,8 +8,8 @@ from django.core.management import call_command
 
 from cameras.models import Capture
 from core.models import User
+from enforcement.cases.decisions import case_dismiss
 from enforcement.cases.models import Case, Evidence
-from enforcement.cases.services import case_dismiss
 from enforcement.retention.models import ErasureReport, Policy
 from enforcement.retention.services import (
     forget,

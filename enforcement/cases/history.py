@@ -1,0 +1,41 @@
+"""A case's history, and what its end lets go of: shared by the stage and by people's decisions."""
+
+from datetime import datetime
+
+from django.db.models import Q
+
+from cameras.wanted import pictures_withdraw
+from core.live import announce
+from enforcement.cases.models import CLOSED_STATES, Case, CaseEvent, Evidence
+
+JUDGE = "judge"
+
+
+def event_add(
+    case: Case, before: str, actor: str, reason: str, note: str, now: datetime
+) -> CaseEvent:
+    """Write what happened to a case into its history, and tell who watches.
+
+    The database lets no change of state commit without its line here (migration 0004).
+    """
+    event = CaseEvent.objects.create(
+        case=case,
+        at=now,
+        from_state=before,
+        to_state=case.state,
+        actor=actor,
+        reason=reason,
+        note=note,
+    )
+    announce("case", case)
+    return event
+
+
+def pictures_let_go(case: Case) -> None:
+    """What was decided needs no further picture, unless another case does."""
+    mine = case.evidence.values_list("capture_id", "token_exact")
+    wanted = {capture_id for capture_id, _ in mine}
+    others = Evidence.objects.filter(token_exact__in={token for _, token in mine}).exclude(
+        Q(case=case) | Q(case__state__in=CLOSED_STATES)
+    )
+    pictures_withdraw(list(wanted - set(others.values_list("capture_id", flat=True))))
