@@ -2,22 +2,20 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from string import ascii_uppercase, digits
 
 from django.db.models import F, QuerySet
 
 from audit.access import Access
 from cameras.models import Site
-from core.platetext import ocr_class
 from enforcement.rights.facts import Reading, Right, RuleError
 from enforcement.rights.outcomes import ENGINE, Judgement, Looked, Reason, Verdict
-from enforcement.rights.selectors import registry_rights, rule_rights
 from enforcement.rights.verdicts import judge_vignette, judge_zone
 from enforcement.visits.circumstances import Circumstances
 from enforcement.visits.models import VerdictVersion
 from enforcement.visits.readings import Readings
+from enforcement.visits.registry import Registry
 from enforcement.visits.verdicts import (
     Decision,
     History,
@@ -30,7 +28,6 @@ from enforcement.visits.verdicts import (
 )
 from plates.gathering import passages_bury
 from plates.models import Passage
-from vault import blind
 
 KINDS = (Site.Kind.VIGNETTE, Site.Kind.ZONE)
 
@@ -77,10 +74,10 @@ def passages_decide(
         by_site[passage.site_id].append(passage)
     decisions = []
     for here in by_site.values():
-        registry = _Registry(here[0].site, access)
+        registry = Registry(here[0].site, access)
         registry.look_up(readings.of(one) for one in here)
 
-        def decide(passage: Passage, registry: _Registry = registry) -> Decision:
+        def decide(passage: Passage, registry: Registry = registry) -> Decision:
             reading = readings.of(passage)
             accused = history.accused(Subject(passage_id=passage.pk))
             return _decide(passage, reading, registry.near(reading), circumstances, accused)
@@ -109,59 +106,6 @@ def passages_decide(
         )
     )
     return written
-
-
-class _Registry:
-    """The rights that may speak of a site's readings, looked up and opened for all at once."""
-
-    def __init__(self, site: Site, access: Access) -> None:
-        self.site, self.access = site, access
-        self._by_class: dict[str, list[Right]] = defaultdict(list)
-        self._around: dict[str, set[str]] = {}
-
-    def look_up(self, readings: Iterable[Reading]) -> None:
-        """Find the rights that share an OCR class with the texts or the reader's candidates."""
-        self._find({ocr_class(text) for one in readings for text in (one.text, *one.candidates)})
-
-    def look_around(self, readings: Iterable[Reading]) -> None:
-        """Find the rights one slip away from the texts, too."""
-        self._around = {one.text: one_slip_away(ocr_class(one.text)) for one in readings}
-        self._find(set().union(*self._around.values()))
-
-    def _find(self, classes: set[str]) -> None:
-        tokens = {
-            token
-            for name in classes - self._by_class.keys()
-            for token in blind.equivalent_lookup(name)
-        }
-        if not tokens:
-            return
-        for right in rule_rights(registry_rights(self.site, tokens), self.access):
-            for plate_class in {ocr_class(plate) for plate in right.plates}:
-                self._by_class[plate_class].append(right)
-
-    def near(self, reading: Reading) -> list[Right]:
-        """Every version of the rights found for this reading."""
-        classes = {ocr_class(text) for text in (reading.text, *reading.candidates)}
-        classes |= self._around.get(reading.text, set())
-        found = [right for name in classes for right in self._by_class.get(name, ())]
-        return list({(right.id, right.version): right for right in found}.values())
-
-
-_ALPHABET = "".join(sorted({ocr_class(character) for character in ascii_uppercase + digits}))
-
-
-def one_slip_away(text: str) -> set[str]:
-    """The OCR classes one wrong, missing, extra or swapped character away from the class `text`.
-
-    A blind index can only be asked for what one already thinks of; these are some 400.
-    """
-    splits = [(text[:place], text[place:]) for place in range(len(text) + 1)]
-    found = {left + right[1:] for left, right in splits if right}
-    found |= {left + right[1] + right[0] + right[2:] for left, right in splits if len(right) > 1}
-    found |= {left + one + right[1:] for left, right in splits if right for one in _ALPHABET}
-    found |= {left + one + right for left, right in splits for one in _ALPHABET}
-    return found - {text, ""}
 
 
 def _decide(

@@ -7,7 +7,7 @@ from core.platetext import ocr_class
 from enforcement.rights.matching import cost
 from enforcement.rights.models import RightTouch
 from enforcement.visits.models import VerdictVersion
-from enforcement.visits.roads import one_slip_away
+from enforcement.visits.registry import one_slip_away
 from tests.integration.visits.world import at, city, motorway
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
