@@ -1,13 +1,15 @@
 """What may excuse a vehicle: site rules, schemes, and rights with their sealed plates."""
 
 import uuid
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.utils.text import slugify
 
-from cameras.models import Organisation, Site
+from cameras.models import Organisation, Site, Zone
 from core.models import MachineKey
 from vault.models import SealedRow, SealedTextField, TokenField
 
@@ -40,6 +42,12 @@ class SiteRules(models.Model):
     orphan_rate_over = models.PositiveIntegerField(default=50)
     suspended = models.BooleanField(
         default=False, help_text="Nothing is enforced here: passages are still recorded."
+    )
+    lookup_wait_minutes = models.PositiveIntegerField(
+        default=60,
+        validators=[MaxValueValidator(10_080)],
+        help_text="How long a case waits for a provider that is asked for a payment and does not "
+        "answer; then a person has to look.",
     )
 
     class Meta:
@@ -79,6 +87,42 @@ class Scheme(models.Model):
         return f"{self.code} from {begins:%Y-%m-%d}"
 
 
+class Tariff(models.Model):
+    """What parking costs, as data, from an instant on (`tariffs.py` reads it; docs/rules.md).
+
+    A stay is charged by the version in force when it began: its entry's zone's if that has one,
+    else the site's. `rules` null: from then on there is no tariff.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="tariffs")
+    zone = models.ForeignKey(
+        Zone,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="tariffs",
+        help_text="Where vehicles came in by a camera of this zone; empty: everywhere else.",
+    )
+    name = models.CharField(max_length=100)
+    effective_from = models.DateTimeField()
+    currency = models.CharField(max_length=3, help_text="Three letters, as ISO 4217 has them.")
+    rules = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["site", "zone", "-effective_from"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["site", "zone", "effective_from"],
+                name="one_tariff_per_instant",
+                nulls_distinct=False,
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} from {self.effective_from:%Y-%m-%d}"
+
+
 class Provider(models.Model):
     """Who delivers rights: a payment app, a kiosk, a permit office. Sees only its own rights.
 
@@ -92,12 +136,26 @@ class Provider(models.Model):
         Site, blank=True, related_name="providers", help_text="Empty: all of the organisation."
     )
     active = models.BooleanField(default=True)
+    sells = models.BooleanField(
+        default=False,
+        help_text="Sells vignettes itself: a first day further ahead than the scheme sells is "
+        "refused. Off for a state's own registry, which is believed.",
+    )
+    slug = models.SlugField(
+        unique=True, blank=True, help_text="Its name in addresses; made of its name where empty."
+    )
 
     class Meta:
         ordering = ["name"]
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Named for addresses, if nobody has."""
+        if not self.slug:
+            self.slug = f"{slugify(self.name)[:41] or 'provider'}-{self.pk.hex[-8:]}"
+        super().save(*args, **kwargs)
 
 
 class ProviderKey(MachineKey):
@@ -107,6 +165,113 @@ class ProviderKey(MachineKey):
 
     def __str__(self) -> str:
         return f"{self.provider} · {self.prefix}…"
+
+
+class WebhookSecret(models.Model):
+    """A secret a provider signs its events with. Only its number lies here: the secret itself is
+    derived from the index key outside the database (`vault.blind.webhook_key`)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="webhook_secrets")
+    index_key = models.PositiveSmallIntegerField(editable=False)
+    created_at = models.DateTimeField(editable=False)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.provider} · {self.pk.hex[-8:]}"
+
+
+class WebhookEvent(models.Model):
+    """An event that was taken, so that it counts once; kept far longer than a signature holds."""
+
+    id = models.UUIDField(primary_key=True, editable=False)  # UUIDv7 of received_at
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
+    event_token = TokenField()  # of the sender's own id, which may contain a plate
+    content_token = TokenField()  # of the body
+    signed_at = models.DateTimeField()
+    received_at = models.DateTimeField(db_index=True)
+    answer = models.JSONField()  # ids of rights and codes of errors, never what was sent
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "event_token"], name="webhook_event_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"event {self.pk}"
+
+
+class LookupService(models.Model):
+    """Where a provider is asked for a payment right before a case is opened, and how it fares.
+
+    A circuit breaker: after several failures in a row nobody asks until `open_until`; then one
+    look-up tries whether it answers again.
+    """
+
+    provider = models.OneToOneField(
+        Provider, primary_key=True, on_delete=models.CASCADE, related_name="lookup"
+    )
+    url = models.URLField(
+        max_length=300, help_text="Asked by POST; its host must be allowed (docs/rights-in.md)."
+    )
+    active = models.BooleanField(default=True)
+    timeout_seconds = models.PositiveSmallIntegerField(
+        default=5, validators=[MinValueValidator(1), MaxValueValidator(10)]
+    )
+    failures = models.PositiveIntegerField(default=0, editable=False)  # in a row
+    open_until = models.DateTimeField(null=True, editable=False)
+    last_answer_at = models.DateTimeField(null=True, editable=False)
+    last_error = models.CharField(max_length=40, blank=True, editable=False)
+
+    def __str__(self) -> str:
+        return f"look-ups at {self.provider}"
+
+
+class Lookup(models.Model):
+    """One question to one provider: did this vehicle pay after all? Waits until it is answered.
+
+    Names the passage whose plate is asked for, never the plate. `verdict_id` is the version that
+    asks for a case (this room knows no verdicts); `hold_until` how long the case waits for it.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "waiting for the provider"
+        ANSWERED = "answered", "answered"
+        GIVEN_UP = "given-up", "given up"
+
+    id = models.UUIDField(primary_key=True, editable=False)  # UUIDv7 of asked_at
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="lookups")
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
+    subject_key = models.CharField(max_length=80)  # of the case that waits
+    verdict_id = models.UUIDField(db_index=True)
+    passage_id = models.UUIDField()
+    seen_from = models.DateTimeField()
+    seen_to = models.DateTimeField()
+    state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
+    asked_at = models.DateTimeField()
+    hold_until = models.DateTimeField()
+    next_try_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)
+    found = models.PositiveSmallIntegerField(default=0)  # rights in the answer
+    last_error = models.CharField(max_length=40, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    lease_token = models.UUIDField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "subject_key"], name="one_lookup_each")
+        ]
+        indexes = [
+            models.Index(fields=["next_try_at"], name="lookup_due", condition=Q(state="waiting"))
+        ]
+
+    def __str__(self) -> str:
+        return f"look-up {self.pk}"
 
 
 class Right(SealedRow):
@@ -121,6 +286,8 @@ class Right(SealedRow):
         PAYMENT = "payment", "parking payment"
         PERMIT = "permit", "permit"
         EXEMPTION = "exemption", "exemption"
+        RESERVATION = "reservation", "reservation"
+        VALIDATION = "validation", "validation by a merchant"
         ZONE_PAYMENT = "zone-payment", "zone payment"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
