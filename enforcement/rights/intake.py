@@ -231,7 +231,7 @@ def checked(right: RightInput) -> RightInput:
     many = right.kind in (Kind.PERMIT, Kind.EXEMPTION)
     if not many and len(right.plates) > 1:
         raise BadInput("one_plate", "Such a right is for one plate.", field="plates")
-    if right.kind in (Kind.PAYMENT, Kind.ZONE_PAYMENT) and not right.site:
+    if right.kind in _OF_A_SITE and not right.site:
         raise BadInput("site_missing", "Say for which site.", field="site")
     if right.kind == Kind.VIGNETTE and right.site:
         raise BadInput("site_not_wanted", "A vignette is for its scheme's roads.", field="site")
@@ -301,5 +301,8 @@ _OF_KIND = {
     Kind.PAYMENT: _payment,
     Kind.PERMIT: _permit,
     Kind.EXEMPTION: _exemption,
+    Kind.RESERVATION: _payment,
+    Kind.VALIDATION: _payment,
     Kind.ZONE_PAYMENT: _zone_payment,
 }
+_OF_A_SITE = frozenset({Kind.PAYMENT, Kind.RESERVATION, Kind.VALIDATION, Kind.ZONE_PAYMENT})

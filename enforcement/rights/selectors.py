@@ -23,7 +23,10 @@ from enforcement.rights.models import Provider, Right, RightPlate, Scheme, SiteR
 from enforcement.rights.outcomes import RightKind
 from vault import blind
 
-FEW = (Right.Kind.PAYMENT, Right.Kind.PERMIT, Right.Kind.EXEMPTION)
+SESSIONS = (Right.Kind.PAYMENT, Right.Kind.RESERVATION, Right.Kind.VALIDATION)
+"""Kinds of right that one vehicle's presence uses up."""
+
+FEW = (*SESSIONS, Right.Kind.PERMIT, Right.Kind.EXEMPTION)
 """Kinds that, bound to a site, are few enough to forgive an edit (domain-rules §4)."""
 
 

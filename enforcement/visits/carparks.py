@@ -22,11 +22,10 @@ from enforcement.rights.outcomes import (
     Judgement,
     Looked,
     Reason,
-    RightKind,
     Verdict,
     VisitStatus,
 )
-from enforcement.rights.selectors import rule_rights
+from enforcement.rights.selectors import SESSIONS, rule_rights
 from enforcement.rights.services import right_mark_used
 from enforcement.rights.stays import judge_stay
 from enforcement.visits.circumstances import MICROSECOND, Circumstances
@@ -274,7 +273,7 @@ def _judgements(
             for line in judgement.explanation
             if line.right_id in ends
             and line.applied
-            and line.kind == RightKind.PAYMENT
+            and line.kind in SESSIONS
             and line.code in ("ocr-equivalent", "one-edit")
         ]
         if slips:

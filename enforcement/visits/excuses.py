@@ -14,7 +14,13 @@ from enforcement.rights.facts import END, Right, SiteRules
 from enforcement.rights.matching import FAR, matches
 from enforcement.rights.models import Right as RightRow
 from enforcement.rights.presence import Presence, Presences
-from enforcement.rights.selectors import FEW, registry_rights, rule_rights, site_rights
+from enforcement.rights.selectors import (
+    FEW,
+    SESSIONS,
+    registry_rights,
+    rule_rights,
+    site_rights,
+)
 from enforcement.visits.models import Visit
 from enforcement.visits.neighbours import visit_ends
 from enforcement.visits.pairing import Visit as Pair
@@ -170,7 +176,7 @@ def rights_used_by(
     )
     found = []
     for row in rows:
-        if row.kind == RightRow.Kind.PAYMENT and row.starts_at and row.ends_at:
+        if row.kind in SESSIONS and row.starts_at and row.ends_at:
             found.append((row, (row.starts_at, row.ends_at)))
         else:
             found.append((row, (start, END if row.max_present is not None else end)))
@@ -187,7 +193,7 @@ def payments_used_by(site: Site, visit: Visit, ends: Iterable[Passage]) -> list[
         named &= Q(plates__country__in=["", *countries])
     return list(
         RightRow.objects.filter(Q(site=site) | Q(site__isnull=True))
-        .filter(named, kind=RightRow.Kind.PAYMENT, current=True, used_up_at__isnull=True)
+        .filter(named, kind__in=SESSIONS, current=True, used_up_at__isnull=True)
         .filter(starts_at__lte=visit.exited_at or END, ends_at__gte=_start(visit))
         .values_list("pk", flat=True)
     )

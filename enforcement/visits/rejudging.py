@@ -20,7 +20,7 @@ from enforcement.rights.facts import BEGINNING, END
 from enforcement.rights.matching import matches
 from enforcement.rights.models import Provider, Right, RightPlate, RightTouch
 from enforcement.rights.outcomes import Verdict, VisitStatus
-from enforcement.rights.selectors import provider_sites, rule_rights
+from enforcement.rights.selectors import SESSIONS, provider_sites, rule_rights
 from enforcement.visits.circumstances import HEARD
 from enforcement.visits.models import VerdictVersion, Visit
 from enforcement.visits.neighbours import stored_pairs, visit_ends
@@ -32,7 +32,7 @@ _MOST_TOUCHES = 200
 _SITE_KIND = {
     Right.Kind.VIGNETTE: (Site.Kind.VIGNETTE,),
     Right.Kind.ZONE_PAYMENT: (Site.Kind.ZONE,),
-    Right.Kind.PAYMENT: (Site.Kind.PARKING,),
+    **dict.fromkeys(SESSIONS, (Site.Kind.PARKING,)),
 }
 
 # A passage already waiting is left alone: it will be judged by what is known then anyway.

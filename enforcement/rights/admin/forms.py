@@ -14,6 +14,7 @@ from core.platetext import MAX_LENGTH
 from enforcement.rights.importing import Layout
 from enforcement.rights.intake import RightInput, right_input
 from enforcement.rights.models import Right, Scheme
+from enforcement.rights.selectors import FEW
 
 Kind = Right.Kind
 
@@ -24,9 +25,9 @@ LAYOUTS = (
 )
 
 ASKED_OF: dict[str, tuple[str, ...]] = {
-    "site": (Kind.PAYMENT, Kind.PERMIT, Kind.EXEMPTION, Kind.ZONE_PAYMENT),
-    "from": (Kind.PAYMENT, Kind.PERMIT, Kind.EXEMPTION),
-    "to": (Kind.PAYMENT, Kind.PERMIT, Kind.EXEMPTION),
+    "site": (*FEW, Kind.ZONE_PAYMENT),
+    "from": FEW,
+    "to": FEW,
     "scheme": (Kind.VIGNETTE,),
     "product": (Kind.VIGNETTE, Kind.PERMIT),
     "category": (Kind.VIGNETTE,),
