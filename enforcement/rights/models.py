@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -45,7 +46,7 @@ class SiteRules(models.Model):
     )
     lookup_wait_minutes = models.PositiveIntegerField(
         default=60,
-        validators=[MaxValueValidator(10_080)],
+        validators=[MinValueValidator(1), MaxValueValidator(10_080)],
         help_text="How long a case waits for a provider that is asked for a payment and does not "
         "answer; then a person has to look.",
     )
@@ -234,8 +235,8 @@ class LookupService(models.Model):
 class Lookup(models.Model):
     """One question to one provider: did this vehicle pay after all? Waits until it is answered.
 
-    Names the passage whose plate is asked for, never the plate. `verdict_id` is the version that
-    asks for a case (this room knows no verdicts); `hold_until` how long the case waits for it.
+    Names the passages whose plates are asked for, never a plate. `verdict_ids` are the versions
+    that ask for the case (this room knows no verdicts); `hold_until` how long it waits for this.
     """
 
     class State(models.TextChoices):
@@ -247,8 +248,8 @@ class Lookup(models.Model):
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="lookups")
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
     subject_key = models.CharField(max_length=80)  # of the case that waits
-    verdict_id = models.UUIDField(db_index=True)
-    passage_id = models.UUIDField()
+    verdict_ids = ArrayField(models.UUIDField())
+    passage_ids = ArrayField(models.UUIDField())
     seen_from = models.DateTimeField()
     seen_to = models.DateTimeField()
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)

@@ -5,6 +5,7 @@ import uuid
 import django.core.validators
 import django.db.models.deletion
 from django.apps.registry import Apps
+from django.contrib.postgres.fields import ArrayField
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.utils.text import slugify
@@ -47,7 +48,10 @@ class Migration(migrations.Migration):
             models.PositiveIntegerField(
                 default=60,
                 help_text=_WAIT_HELP,
-                validators=[django.core.validators.MaxValueValidator(10_080)],
+                validators=[
+                    django.core.validators.MinValueValidator(1),
+                    django.core.validators.MaxValueValidator(10_080),
+                ],
             ),
         ),
         migrations.CreateModel(
@@ -94,8 +98,8 @@ class Migration(migrations.Migration):
                 ("provider", _foreign("rights.provider", "lookups")),
                 ("site", _foreign("cameras.site", "+")),
                 ("subject_key", models.CharField(max_length=80)),
-                ("verdict_id", models.UUIDField(db_index=True)),
-                ("passage_id", models.UUIDField()),
+                ("verdict_ids", ArrayField(models.UUIDField())),
+                ("passage_ids", ArrayField(models.UUIDField())),
                 ("seen_from", models.DateTimeField()),
                 ("seen_to", models.DateTimeField()),
                 (
