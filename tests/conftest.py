@@ -20,10 +20,11 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: object) -> None:
-    """Let the flush between transactional tests empty the audit log, which a trigger forbids.
+    """Let the flush between transactional tests empty the audit log and the evidence chain, which
+    triggers forbid.
 
-    That the trigger is there and refuses is asserted on a migrated database of its own
-    (tests/integration/test_audit.py).
+    That they are there and refuse is asserted on migrated databases of their own
+    (tests/integration/test_audit.py, tests/integration/cases/test_evidence_chain.py).
     """
     with django_db_blocker.unblock(), connection.cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute("ALTER TABLE audit_auditrow DISABLE TRIGGER USER")
@@ -31,6 +32,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: object) -> None:
         cursor.execute("SELECT 1 FROM pg_trigger WHERE tgname = 'audit_no_change'")
         if cursor.fetchone():
             cursor.execute("ALTER TABLE audit_auditrow ENABLE TRIGGER audit_no_change")
+            cursor.execute("ALTER TABLE cases_chainentry DISABLE TRIGGER cases_chain_no_truncate")
 
 
 @pytest.fixture(autouse=True)

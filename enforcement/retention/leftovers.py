@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 
 from cameras.models import Capture, Site, Thumbnail
-from enforcement.cases.models import Case, Evidence
+from enforcement.cases.models import Case, Correction, Evidence
 from enforcement.retention import selection
 from enforcement.retention.erasing import reads_erase, report
 from enforcement.rights.models import Right, RightPlate
@@ -14,7 +14,18 @@ from plates.models import Passage, PlateRead
 from vault import files, keys
 from vault.models import DataClass, DataKey
 
-SEALED_MODELS = (Right, RightPlate, Entry, Passage, PlateRead, Case, Evidence, Capture, Thumbnail)
+SEALED_MODELS = (
+    Right,
+    RightPlate,
+    Entry,
+    Passage,
+    PlateRead,
+    Case,
+    Evidence,
+    Correction,
+    Capture,
+    Thumbnail,
+)
 _STILL_SEALED = "picture <> '' OR crop <> '' OR read IS NOT NULL"
 """A capture's row outlives what was sealed in it."""
 
