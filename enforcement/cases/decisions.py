@@ -1,19 +1,24 @@
 """What people decide about cases, and the one step that every change of state takes."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from audit import freetext
 from audit.services import Actor, record
 from cameras.access import person_actor
-from core.errors import Conflict, NotFound
+from cameras.models import Site
+from core.errors import BadInput, Conflict, NotFound, ProductError
 from core.models import User
 from enforcement.cases import reasons
-from enforcement.cases.history import event_add, pictures_let_go
-from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case, CaseEvent
+from enforcement.cases.chain import chain_append, digest_of
+from enforcement.cases.history import event_add, event_record, pictures_let_go
+from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case, CaseEvent, ChainEntry
+from enforcement.cases.policies import policy_at
 from enforcement.cases.subjects import asks
 from enforcement.visits.models import VerdictVersion
 
@@ -51,6 +56,7 @@ def case_step(
     if to in CLOSED_STATES and before not in CLOSED_STATES:
         case.closed_at = now
         pictures_let_go(case)
+    case.taken_by = case.taken_until = None
     case.save()
     return event_add(case, before, actor.name, reason, note, now)
 
@@ -74,7 +80,9 @@ def note_clean(case: Case, note: str, *, field: str = "note", most: int = _MOST_
 
 
 def case_audit(case: Case, event: CaseEvent, actor: Actor) -> None:
-    """The audit row of a step; the last thing of its transaction."""
+    """A step's entry in the evidence chain and its audit row; the last thing of its transaction."""
+    digest = digest_of(event_record(event))
+    chain_append(case.site, ChainEntry.Kind.DECISION, digest, now=event.at)
     record(
         actor,
         "change",
@@ -92,10 +100,26 @@ def case_confirm(
 ) -> Case:
     """A person confirms: a notice may go out. `reason` is of `reasons.CONFIRM`.
 
-    The caller has checked that `user` may act at the site. Conflict `case_decided` when somebody,
-    or the judge, was quicker; Conflict `verdict_turned` when the verdict no longer asks for it.
+    Where the site asks for two people, the first one's word is kept (`vouched_by`) and the case
+    stays open for the second. The caller has checked that `user` may act at the site. Conflict
+    `case_decided` when somebody, or the judge, was quicker; `verdict_turned` when the verdict no
+    longer asks for it; `second_person` when the same person confirms twice.
     """
-    return _decide(case_id, user, Case.State.CONFIRMED, reason, note, now, _confirmable)
+    actor = person_actor(user)
+    with transaction.atomic():
+        case = case_held(case_id)
+        if case.state not in OPEN_STATES:
+            raise decided(case)
+        still_asked_for(case)
+        policy = policy_at(case.site, now)
+        if policy is not None and policy.four_eyes:
+            if case.vouched_by_id == user.pk:
+                raise Conflict(
+                    "second_person", "You have confirmed it; a second person must do so too."
+                )
+            if case.vouched_by_id is None:
+                return _vouch(case, user, actor, reason, note, now)
+        return _decide(case, Case.State.CONFIRMED, user, actor, reason, note, now)
 
 
 def case_dismiss(
@@ -106,13 +130,80 @@ def case_dismiss(
     The caller has checked that `user` may act at the site. Conflict `case_decided` when it is
     closed already or a notice went out.
     """
-    return _decide(case_id, user, Case.State.DISMISSED, reason, note, now, lambda case: None)
+    with transaction.atomic():
+        case = case_held(case_id)
+        return _decide(case, Case.State.DISMISSED, user, person_actor(user), reason, note, now)
 
 
-def _confirmable(case: Case) -> None:
-    if case.state not in OPEN_STATES:
-        raise decided(case)
-    still_asked_for(case)
+def _vouch(case: Case, user: User, actor: Actor, reason: str, note: str, now: datetime) -> Case:
+    reason = reasons.checked(reasons.CONFIRM, reason)
+    note = note_clean(case, note)
+    case.vouched_at, case.vouched_by = now, user
+    case.taken_by = case.taken_until = None
+    case.save()
+    event = event_add(case, case.state, actor.name, reason, note, now)
+    case_audit(case, event, actor)
+    return case
+
+
+def _decide(
+    case: Case, to: str, user: User, actor: Actor, reason: str, note: str, now: datetime
+) -> Case:
+    case.decided_at, case.decided_by = now, user
+    case.decision_reason, case.decision_note = reason, note.strip()
+    event = case_step(case, to, actor=actor, reason=reason, note=note, now=now)
+    case_audit(case, event, actor)
+    return case
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What became of one case of many: `error` tells why it was not decided."""
+
+    case_id: uuid.UUID
+    number: str
+    error: ProductError | None = None
+
+
+MOST_TOGETHER = 50
+
+
+def cases_decide(
+    case_ids: Sequence[uuid.UUID],
+    *,
+    sites: "QuerySet[Site]",
+    confirm: bool,
+    user: User,
+    reason: str,
+    note: str = "",
+    now: datetime,
+) -> list[Decided]:
+    """Decide many cases of `sites` for one reason, each for itself: one that somebody else, or the
+    judge, has decided meanwhile is told and hinders no other.
+
+    BadInput `too_many` over `MOST_TOGETHER`, and for a reason that is not of the list.
+    """
+    if len(case_ids) > MOST_TOGETHER:
+        raise BadInput("too_many", f"At most {MOST_TOGETHER} cases are decided together.")
+    reasons.checked(reasons.CONFIRM if confirm else reasons.DISMISS, reason)
+    numbers = dict(Case.objects.filter(pk__in=case_ids, site__in=sites).values_list("pk", "number"))
+    decide = case_confirm if confirm else case_dismiss
+    results = []
+    for case_id in dict.fromkeys(case_ids):
+        error: ProductError | None = None
+        try:
+            if case_id not in numbers:
+                raise NotFound("not_found", "There is no such case here.")
+            decide(case_id=case_id, user=user, reason=reason, note=note, now=now)
+        except ProductError as why:
+            error = why
+        results.append(Decided(case_id, numbers.get(case_id, ""), error))
+    return results
+
+
+def case_take(case: Case, user: User, *, until: datetime) -> None:
+    """Tell the others that `user` looks at an open case just now; they still may."""
+    Case.objects.filter(pk=case.pk, state__in=OPEN_STATES).update(taken_by=user, taken_until=until)
 
 
 def still_asked_for(case: Case) -> None:
@@ -131,23 +222,3 @@ def still_asked_for(case: Case) -> None:
 def decided(case: Case) -> Conflict:
     """What to tell whoever comes too late."""
     return Conflict("case_decided", f"The case is {case.get_state_display()} already.")
-
-
-def _decide(
-    case_id: uuid.UUID,
-    user: User,
-    state: str,
-    reason: str,
-    note: str,
-    now: datetime,
-    check: Callable[[Case], None],
-) -> Case:
-    actor = person_actor(user)
-    with transaction.atomic():
-        case = case_held(case_id)
-        check(case)
-        case.decided_at, case.decided_by = now, user
-        case.decision_reason, case.decision_note = reason, note_clean(case, note)
-        event = case_step(case, state, actor=actor, reason=reason, note=note, now=now)
-        case_audit(case, event, actor)
-    return case

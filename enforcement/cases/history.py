@@ -1,6 +1,7 @@
 """A case's history, and what its end lets go of: shared by the stage and by people's decisions."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q
 
@@ -29,6 +30,20 @@ def event_add(
     )
     announce("case", case)
     return event
+
+
+def event_record(event: CaseEvent) -> dict[str, Any]:
+    """What the evidence chain attests of an event; its random id makes the digest unguessable."""
+    return {
+        "case": str(event.case_id),
+        "event": str(event.pk),
+        "at": event.at.isoformat(timespec="microseconds"),
+        "from": event.from_state,
+        "to": event.to_state,
+        "actor": event.actor,
+        "reason": event.reason,
+        "note": event.note,
+    }
 
 
 def pictures_let_go(case: Case) -> None:

@@ -1,6 +1,7 @@
 """Why a person decides a case as they do: a list each way, and no default."""
 
 from core.errors import BadInput
+from enforcement.cases.models import AUTO_CONFIRM as AUTO_CONFIRMED
 
 CONFIRM = {
     "evidence-complete": "Pictures, times and explanation agree",
@@ -70,8 +71,29 @@ FOR_STEP: dict[str, dict[str, str]] = {
 """The list a step's reason is of, by the state it leads to."""
 
 PICTURE_CAME = "picture-came"
-HAPPENED = {PICTURE_CAME: "The larger picture that was asked for has joined the evidence"}
+PART_PAYMENT = "part-payment"
+ASKED_AGAIN = "asked-again"
+AUTO_CONFIRM = {AUTO_CONFIRMED: "The site's policy confirms candidates without anybody looking"}
+HAPPENED = {
+    PICTURE_CAME: "The larger picture that was asked for has joined the evidence",
+    PART_PAYMENT: "A payment that does not settle it",
+    ASKED_AGAIN: "The judge holds it again",
+    **AUTO_CONFIRM,
+}
 """What happens to a case without anybody's decision."""
+
+
+_ALL = (CONFIRM, ISSUE, PAY, APPEAL, UPHOLD, WRITE_OFF, CANCEL, HAPPENED)
+
+
+def words(code: str) -> str:
+    """A reason of any of the lists in words; "" for one of none."""
+    return next((one[code] for one in _ALL if code in one), "")
+
+
+def appeal_reason(through: str) -> str:
+    """The reason of `APPEAL` by the way an appeal came."""
+    return f"appeal-{through}"
 
 
 def checked(reasons: dict[str, str], reason: str) -> str:
