@@ -97,7 +97,6 @@ def _write(chunk: tuple[str, uuid.UUID, int, np.ndarray[Any, np.dtype[np.int64]]
             f"\t{blind.equivalent(text)}\tCZ\tright\t{key}\n"
         )
     with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
         for table, columns, data in (
             (Right._meta.db_table, _RIGHT, rights),
             (RightPlate._meta.db_table, _PLATE, plates),
@@ -110,30 +109,35 @@ def _bytes(sealed: Any) -> str:
     return "\\\\x" + bytes(sealed).hex()
 
 
+_CONSTRAINTS: Final = """
+SELECT conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid) FROM pg_constraint
+WHERE conrelid::regclass::text = ANY(%s) AND contype IN ('u', 'f')
+"""
+_INDEXES: Final = """
+SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index
+WHERE indrelid::regclass::text = ANY(%s) AND NOT indisprimary
+"""
+
+
 @contextmanager
 def _without_indexes(say: Say) -> Iterator[None]:
-    """Both tables without the indexes and unique constraints that others don't hang on."""
+    """Both tables without what is checked or kept for each row, but their primary keys."""
     tables = [Right._meta.db_table, RightPlate._meta.db_table]
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid), c.conname,"
-            " pg_get_constraintdef(c.oid), i.indrelid::regclass::text FROM pg_index i"
-            " LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype = 'u'"
-            " WHERE i.indrelid::regclass::text = ANY(%s) AND NOT i.indisprimary",
-            [tables],
-        )
-        found = cursor.fetchall()
-        for index, _, constraint, _, table in found:
-            if constraint:
-                cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
-            else:
-                cursor.execute(f"DROP INDEX {index}")
+        cursor.execute(_CONSTRAINTS, [tables])
+        constraints = cursor.fetchall()
+        for table, name, _ in constraints:
+            cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+        cursor.execute(_INDEXES, [tables])
+        indexes = cursor.fetchall()
+        for name, _ in indexes:
+            cursor.execute(f"DROP INDEX {name}")
     yield
     with connection.cursor() as cursor:
         cursor.execute("SET maintenance_work_mem = '1GB'")
-        for index, definition, constraint, meaning, table in found:
-            say(f"making {index}")
-            if constraint:
-                cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {constraint} {meaning}")
-            else:
-                cursor.execute(definition)
+        for name, definition in indexes:
+            say(f"making {name}")
+            cursor.execute(definition)
+        for table, name, definition in constraints:
+            say(f"making {name}")
+            cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")

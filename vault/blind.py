@@ -5,9 +5,9 @@ HMAC-SHA256 under a key that lives outside the database. A token carries its key
 can rotate: write with the active key, look up with all.
 """
 
-import hashlib
 import hmac
 import uuid
+from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
@@ -34,7 +34,7 @@ def _derived(number: int, kind: Kind) -> bytes:
 
 
 def _token(number: int, kind: Kind, text: str) -> uuid.UUID:
-    digest = hmac.new(_derived(number, kind), text.encode(), hashlib.sha256).digest()
+    digest = hmac.digest(_derived(number, kind), text.encode(), "sha256")
     return uuid.UUID(bytes=bytes([number]) + digest[:15])
 
 
@@ -68,6 +68,17 @@ def equivalent_lookup(plate: str) -> list[uuid.UUID]:
     return tokens(Kind.CLASS, ocr_class(plate))
 
 
+def classes_lookup(classes: Iterable[str]) -> list[str]:
+    """Tokens to search OCR-equivalence classes by, as the 32 hex digits of each: made for hundreds
+    at once, of which most are found nowhere."""
+    keys = [(f"{number:02x}", _derived(number, Kind.CLASS)) for number in keyring.index().keys]
+    return [
+        number + hmac.digest(key, name.encode(), "sha256").hex()[:30]
+        for name in classes
+        for number, key in keys
+    ]
+
+
 # --- tokens that leave the house ------------------------------------------------------------------
 _DEVICE_TOKEN = 16
 
@@ -83,3 +94,17 @@ def device_key(device: uuid.UUID, day: date) -> bytes:
 def device_token(key: bytes, text: str) -> bytes:
     """What a device compares a canonical plate, or its OCR class, with: 16 bytes."""
     return hmac.digest(key, text.encode(), "sha256")[:_DEVICE_TOKEN]
+
+
+# --- secrets shared with one other party ----------------------------------------------------------
+def webhook_key(secret: uuid.UUID, *, number: int | None = None) -> tuple[int, bytes]:
+    """The key (32 bytes) a provider signs its events with under its secret of that id, made from
+    index key `number` (the active one where None), and that number.
+
+    Derived whenever it is needed, so neither the database nor its backups hold it. KeyError where
+    that index key is no longer in the ring.
+    """
+    ring = keyring.index()
+    number = ring.active if number is None else number
+    info = f"platewarden webhook {secret}".encode()
+    return number, HKDF(SHA256(), 32, salt=None, info=info).derive(ring.keys[number])

@@ -8,8 +8,9 @@ when it came from no provider (an administrator's import).
 import uuid
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Lookup, Q, QuerySet, prefetch_related_objects
 
 from audit.access import Access
 from audit.purposes import checked
@@ -129,23 +130,34 @@ def site_rights(site: Site, start: datetime, end: datetime) -> list[Right]:
     )
 
 
-def registry_rights(site: Site, tokens: Collection[uuid.UUID]) -> list[Right]:
-    """Every right that counts at `site` and has a plate of one of the OCR-class `tokens`.
+def registry_rights(site: Site, classes: Collection[str]) -> list[Right]:
+    """Every right that counts at `site` and has a plate of one of the OCR `classes`.
 
-    `tokens` are `vault.blind.equivalent_lookup` of the read's text and of the reader's candidates.
     Whenever they are or were valid, so that a verdict can say "ended before". Newest versions only;
     of zone payments all, since one known in time counts whatever came after the deadline. Plates
     prefetched and still sealed.
     """
-    # asked apart: given both at once, PostgreSQL may well begin with the sites
-    theirs = RightPlate.objects.filter(token_class__in=list(tokens))
-    ids = set(theirs.values_list("right_id", flat=True))
-    if not ids:
-        return []
-    found = Right.objects.filter(pk__in=ids).filter(_counts_at([site]))
-    rights = list(
-        found.filter(Q(current=True) | Q(kind=Right.Kind.ZONE_PAYMENT)).prefetch_related("plates")
-    )
+    # by the index first and alone: given the sites, too, PostgreSQL may well begin with these
+    found = {
+        plate.right_id: plate.right
+        for plate in RightPlate.objects.filter(
+            _Among(F("token_class"), blind.classes_lookup(classes))
+        ).select_related("right")
+    }
+    everywhere = any(right.site_id is None and right.provider_id for right in found.values())
+    providers = providers_at(site) if everywhere else frozenset()
+    rights = [
+        right
+        for right in found.values()
+        if (right.current or right.kind == Right.Kind.ZONE_PAYMENT)
+        and (
+            right.site_id == site.pk
+            or (
+                right.site_id is None
+                and (right.provider_id is None or right.provider_id in providers)
+            )
+        )
+    ]
     paid = {
         (right.provider_id, right.external_token)
         for right in rights
@@ -157,10 +169,28 @@ def registry_rights(site: Site, tokens: Collection[uuid.UUID]) -> list[Right]:
             Right.objects.filter(kind=Right.Kind.ZONE_PAYMENT)
             .filter(external_token__in=[token for _, token in paid])
             .exclude(pk__in=[right.pk for right in rights])
-            .prefetch_related("plates")
         )
         rights += [one for one in versions if (one.provider_id, one.external_token) in paid]
+    prefetch_related_objects(rights, "plates")
     return sorted(rights, key=lambda right: right.pk)
+
+
+def providers_at(site: Site) -> frozenset[uuid.UUID]:
+    """The providers whose rights without a site count at `site` (module docstring)."""
+    named = Q(sites=site)
+    all_of_theirs = Q(sites__isnull=True, organisation_id=site.organisation_id)
+    return frozenset(Provider.objects.filter(named | all_of_theirs).values_list("pk", flat=True))
+
+
+class _Among(Lookup):
+    """The column is one of these tokens, in hex: one parameter, however many there are."""
+
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[str | int, ...]]:
+        """`column = ANY('{…}')`."""
+        column, params = self.process_lhs(compiler, connection)
+        return f"{column} = ANY(%s::uuid[])", (*params, "{" + ",".join(self.rhs) + "}")
 
 
 def rule_rights(rights: Iterable[Right], access: Access) -> list[facts.Right]:

@@ -54,13 +54,12 @@ class Excuses:
 
     def own(self, visits: Mapping[uuid.UUID, Pair]) -> None:
         """Look up the rights that share an OCR class with these visits."""
-        tokens = {
-            token
+        classes = {
+            ocr_class(passage.reading.text)
             for visit in visits.values()
             for passage in visit.passages
-            for token in blind.equivalent_lookup(passage.reading.text)
         }
-        self._note(visits, registry_rights(self.site, tokens))
+        self._note(visits, registry_rights(self.site, classes))
 
     def few(self, visits: Mapping[uuid.UUID, Pair]) -> None:
         """Look at everything bound to the site that overlaps these visits, too: a right a slip

@@ -9,7 +9,6 @@ from cameras.models import Site
 from core.platetext import ocr_class
 from enforcement.rights.facts import Reading, Right
 from enforcement.rights.selectors import registry_rights, rule_rights
-from vault import blind
 
 
 class Registry:
@@ -30,14 +29,10 @@ class Registry:
         self._find(set().union(*self._around.values()))
 
     def _find(self, classes: set[str]) -> None:
-        tokens = {
-            token
-            for name in classes - self._by_class.keys()
-            for token in blind.equivalent_lookup(name)
-        }
-        if not tokens:
+        new = classes - self._by_class.keys()
+        if not new:
             return
-        for right in rule_rights(registry_rights(self.site, tokens), self.access):
+        for right in rule_rights(registry_rights(self.site, new), self.access):
             for plate_class in {ocr_class(plate) for plate in right.plates}:
                 self._by_class[plate_class].append(right)
 
