@@ -6,6 +6,7 @@ docs/settings.md is checked against this table by a test.
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -45,6 +46,10 @@ def _pairs(value: str) -> dict[str, tuple[str, str]]:
     return found
 
 
+def _networks(value: str) -> list[IPv4Network | IPv6Network]:
+    return [ip_network(word) for word in _words(value)]
+
+
 @dataclass(frozen=True)
 class Setting:
     """One environment variable: how it is read, its default, what it is for."""
@@ -67,6 +72,8 @@ SETTINGS = (
     Setting("PLATEWARDEN_MASTER_KEY", "", str, "The master key itself, instead of its file."),
     Setting("PLATEWARDEN_INDEX_KEY_FILE", "", str, "File with the blind index's key."),
     Setting("PLATEWARDEN_INDEX_KEY", "", str, "The index key itself, instead of its file."),
+    Setting("PLATEWARDEN_SIGNING_KEY_FILE", "", str, "File with the key that signs evidence."),
+    Setting("PLATEWARDEN_SIGNING_KEY", "", str, "The signing key itself, instead of its file."),
     Setting("PLATEWARDEN_URL", "http://127.0.0.1:8000", str, "The address people use."),
     Setting("PLATEWARDEN_HOSTS", "localhost,127.0.0.1,[::1]", _words, "Host names answered to."),
     Setting("PLATEWARDEN_PROXY", "false", _boolean, "A TLS proxy in front sets X-Forwarded-Proto."),
@@ -94,8 +101,17 @@ SETTINGS = (
     Setting(
         "PLATEWARDEN_FRIGATE_CAMERAS", "", _pairs, "Frigate's cameras as ours: name=site/camera, …"
     ),
+    Setting(
+        "PLATEWARDEN_LOOKUP_HOSTS", "", _words, "Hosts (host or host:port) asked for payments."
+    ),
+    Setting(
+        "PLATEWARDEN_LOOKUP_NETWORKS", "", _networks, "Private networks they may lie in (CIDR, …)."
+    ),
     Setting("EMAIL_URL", "console://", str, "Mail: smtp://user:password@host:port or console://."),
     Setting("EMAIL_FROM", "platewarden@localhost", str, "Sender of mail."),
+    Setting(
+        "PLATEWARDEN_FONTS", "", str, "Folder of fonts for what notices' own lack, as Chinese."
+    ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
@@ -168,6 +184,7 @@ def email() -> dict[str, Any]:
             "EMAIL_HOST_PASSWORD": unquote(url.password or ""),
             "EMAIL_USE_SSL": url.scheme == "smtps",
             "EMAIL_USE_TLS": url.scheme == "smtp" and url.username is not None,
+            "EMAIL_TIMEOUT": 20,  # a server that never answers must not hold a worker
         }
     raise SettingError("EMAIL_URL: only smtp://, smtps:// and console:// are supported")
 

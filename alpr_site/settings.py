@@ -136,6 +136,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 400
 # --- the product's own -------------------------------------------------------------------------
 PLATEWARDEN_MASTER_KEY_FILE = env.read("PLATEWARDEN_MASTER_KEY_FILE")
 PLATEWARDEN_INDEX_KEY_FILE = env.read("PLATEWARDEN_INDEX_KEY_FILE")
+PLATEWARDEN_SIGNING_KEY_FILE = env.read("PLATEWARDEN_SIGNING_KEY_FILE")
 PICTURE_MAX_BYTES = env.read("PLATEWARDEN_PICTURE_MB") * 1024 * 1024
 PICTURE_MAX_PIXELS = env.read("PLATEWARDEN_PICTURE_MEGAPIXELS") * 1_000_000
 SECOND_READER = env.read("PLATEWARDEN_SECOND_READER")
@@ -145,6 +146,9 @@ DEVICE_BURST = env.read("PLATEWARDEN_DEVICE_BURST")
 CAPTURE_MAX_AGE = timedelta(days=env.read("PLATEWARDEN_MAX_AGE_DAYS"))
 CAPTURE_MAX_AHEAD = timedelta(minutes=env.read("PLATEWARDEN_MAX_AHEAD_MINUTES"))
 RECOGNISE_LEASE = timedelta(seconds=env.read("PLATEWARDEN_LEASE_SECONDS"))
+
+LOOKUP_HOSTS = env.read("PLATEWARDEN_LOOKUP_HOSTS")
+LOOKUP_NETWORKS = env.read("PLATEWARDEN_LOOKUP_NETWORKS")
 
 MQTT_BROKER = env.mqtt()
 FRIGATE_CAMERAS = env.read("PLATEWARDEN_FRIGATE_CAMERAS")
@@ -177,7 +181,13 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": seconds,
         "options": {"queue": "house", "expires": 2 * seconds},
     }
-    for stage, seconds in (("sweep", 3.0), ("forget", 5.0), ("health", 20.0), ("tidy", 21_600.0))
+    for stage, seconds in (
+        ("sweep", 3.0),
+        ("lookup", 5.0),
+        ("forget", 5.0),
+        ("health", 20.0),
+        ("tidy", 21_600.0),
+    )
 }
 
 # --- people ------------------------------------------------------------------------------------
@@ -244,6 +254,7 @@ if env.read("PLATEWARDEN_PROXY"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 EMAIL_FROM = DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.read("EMAIL_FROM")
 globals().update(env.email())
+NOTICE_FONTS = env.read("PLATEWARDEN_FONTS")
 
 # --- the admin: rooms of the house as groups, colours of static/platewarden/app.css ------------
 

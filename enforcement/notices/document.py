@@ -1,0 +1,172 @@
+"""From the words of a notice to its PDF: typst in memory, tagged (PDF/A-2a and PDF/UA-1), and the
+same bytes for the same data.
+
+Nothing is written to a disk and nothing read from one but the templates: pictures go in as numbers.
+All words go in as data, never as markup. Only the fonts that typst carries are used, and those of
+the folder in PLATEWARDEN_FONTS; a character that none of them has is written as its code point.
+"""
+
+import io
+import json
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import segno
+import typst
+from django.conf import settings
+from PIL import Image, ImageOps
+
+TEMPLATES = Path(__file__).parent / "typst"
+TEMPLATE_VERSION = 1
+"""Raised with every change of the templates or texts that changes what a notice says."""
+FAMILIES = ("Libertinus Serif", "DejaVu Sans Mono")
+STANDARDS: list[Literal["a-2a", "ua-1"]] = ["a-2a", "ua-1"]
+_MOST_PIXELS = 1000
+"""Width and height of a picture in a notice: what 80 mm of paper can show. The original stays
+evidence."""
+_QUALITY = 82
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A PDF and how many pages it has."""
+
+    pdf: bytes
+    pages: int
+
+
+def document_make(
+    template: str,
+    data: Mapping[str, Any],
+    pictures: Mapping[str, bytes],
+    *,
+    at: datetime,
+    link: str = "",
+) -> Document:
+    """The document `template` makes of `data` (strings, numbers, lists of them) and `pictures`.
+
+    `at` is the time of creation that stands in it; `link` is what its QR code leads to. Texts are
+    made printable first (`printable`).
+    """
+    files = _files(template, data)
+    for name, picture in pictures.items():
+        files[f"{name}.json"] = _numbers(picture)
+    if link:
+        files["qr.svg"] = segno.make(link, error="m", micro=False).svg_inline().encode()
+    compiler = _compiler(files)
+    pages = int(compiler.query("<pages>", field="value", one=True))
+    pdf = compiler.compile(format="pdf", pdf_standards=STANDARDS, timestamp=at)
+    return Document(_bytes(pdf), pages)
+
+
+def document_png(
+    template: str, data: Mapping[str, Any], pictures: Mapping[str, bytes], *, link: str = ""
+) -> list[bytes]:
+    """The pages of the same document as PNG pictures (for looking at it)."""
+    files = _files(template, data)
+    for name, picture in pictures.items():
+        files[f"{name}.json"] = _numbers(picture)
+    if link:
+        files["qr.svg"] = segno.make(link, error="m", micro=False).svg_inline().encode()
+    made = _compiler(files).compile(format="png", ppi=100.0)
+    return [made] if isinstance(made, bytes) else list(made or [])
+
+
+def documents_join(documents: Sequence[Document], *, at: datetime) -> bytes:
+    """One PDF of several, for a printer: each begins on the front of a sheet. Untagged."""
+    files = {"main.typ": (TEMPLATES / "batch.typ").read_bytes()}
+    files["data.json"] = json.dumps([one.pages for one in documents]).encode()
+    for number, one in enumerate(documents):
+        files[f"{number}.json"] = _numbers(one.pdf)
+    return _bytes(_compiler(files).compile(format="pdf", timestamp=at))
+
+
+def picture_fit(data: bytes) -> bytes | None:
+    """A picture as a notice shows it: upright, without what cameras note down in it, and no larger
+    than paper can show. None for what is no picture."""
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            opened.draft("RGB", (_MOST_PIXELS, _MOST_PIXELS))
+            upright = ImageOps.exif_transpose(opened).convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    upright.thumbnail((_MOST_PIXELS, _MOST_PIXELS), Image.Resampling.LANCZOS)
+    held = io.BytesIO()
+    upright.save(held, "JPEG", quality=_QUALITY, optimize=True)
+    return held.getvalue()
+
+
+def printable(text: str) -> str:
+    """`text` in characters that the fonts have: others as `[U+4EAC]`, so that none is left out
+    unseen. Marks that show nothing go, and a control character is a space."""
+    shown = []
+    for character in unicodedata.normalize("NFC", text):
+        kind = unicodedata.category(character)
+        if kind in ("Cf", "Cs"):
+            continue
+        if kind in ("Cc", "Zl", "Zp"):
+            shown.append(" ")
+        elif character.isascii() or _has_glyph(character):
+            shown.append(character)
+        else:
+            shown.append(f"[U+{ord(character):04X}]")
+    return "".join(shown)
+
+
+def _all_printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        return {name: _all_printable(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_all_printable(one) for one in value]
+    return value
+
+
+@lru_cache(maxsize=4096)
+def _has_glyph(character: str) -> bool:
+    """Whether typst can show a character: it refuses a document that must be accessible else."""
+    source = '#set document(title: "-")\n#set text(font: json("data.json"))\n#sys.inputs.one'
+    files = {"main.typ": source.encode(), "data.json": json.dumps(FAMILIES).encode()}
+    try:
+        _compiler(files, one=character).compile(format="pdf", pdf_standards=STANDARDS, timestamp=0)
+    except typst.TypstError:
+        return False
+    return True
+
+
+def _files(template: str, data: Mapping[str, Any]) -> dict[str, bytes]:
+    full = {**_all_printable(data), "fonts": FAMILIES}
+    return {
+        "main.typ": (TEMPLATES / f"{template}.typ").read_bytes(),
+        "common.typ": (TEMPLATES / "common.typ").read_bytes(),
+        "data.json": json.dumps(full, ensure_ascii=False).encode(),
+    }
+
+
+def _compiler(files: dict[str, bytes], **inputs: str) -> typst.Compiler:
+    # the stub knows no dictionary of files, its README does
+    return typst.Compiler(files, font_paths=_fonts(), sys_inputs=inputs)  # type: ignore[type-var]
+
+
+@lru_cache(maxsize=1)
+def _fonts() -> typst.Fonts:
+    """The same on every machine: none of the system's."""
+    folders = [settings.NOTICE_FONTS] if settings.NOTICE_FONTS else []
+    return typst.Fonts(include_system_fonts=False, font_paths=folders)
+
+
+def _numbers(data: bytes) -> bytes:
+    """Bytes as a JSON list: a file of a document in memory must be text."""
+    return json.dumps(list(data), separators=(",", ":")).encode()
+
+
+def _bytes(made: bytes | list[bytes] | None) -> bytes:
+    if not isinstance(made, bytes):
+        raise TypeError("typst made no single document")
+    return made

@@ -1,0 +1,117 @@
+"""What a notice says in each language: one table of texts each, and how it writes numbers and time.
+
+Names of months, separators and the like are Django's own; nothing here knows a case.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils import formats, translation
+
+from core.errors import BadInput
+from enforcement.rights.explain import SENTENCES
+
+TEXTS = Path(__file__).parent / "texts"
+CODES = ("en", "cs", "de")
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
+_SYMBOLS = {"GBP": "£", "EUR": "€", "CZK": "Kč", "HUF": "Ft", "PLN": "zł", "USD": "$"}
+_BEFORE = frozenset("£€$")
+"""Symbols that English sets before the amount; others it writes by their code."""
+_NO_MINOR = frozenset({"JPY", "KRW", "ISK", "CLP", "VND"})
+"""Currencies of ISO 4217 without a minor unit."""
+
+
+@dataclass(frozen=True)
+class Language:
+    """The texts of one language, by table and name."""
+
+    code: str
+    texts: Mapping[str, Any]
+
+    def say(self, name: str, **values: object) -> str:
+        """The text `table.name` with its places filled; KeyError for one there isn't."""
+        table, _, key = name.partition(".")
+        text: str = self.texts[table][key]
+        return text.format(**values) if values else text
+
+    def has(self, name: str) -> bool:
+        """Whether there is a text `table.name`."""
+        table, _, key = name.partition(".")
+        return key in self.texts[table]
+
+    def date(self, day: date) -> str:
+        """A day, its month as a word."""
+        return self._written(day, "date").replace(" ", NO_BREAK)
+
+    def moment(self, at: datetime, zone: ZoneInfo, *, seconds: bool = True) -> str:
+        """An instant on the clock of `zone`, with the zone's name at that time."""
+        return self._written(at.astimezone(zone), "moment" if seconds else "minute")
+
+    def _written(self, value: date, name: str) -> str:
+        with translation.override(self.texts["django"]):
+            return str(formats.date_format(value, self.texts["formats"][name]))
+
+    def money(self, minor: int, currency: str) -> str:
+        """An amount in minor units (pence, haléř, cents) with its currency."""
+        digits = 0 if currency in _NO_MINOR else 2
+        with translation.override(self.texts["django"]):
+            amount = formats.number_format(
+                Decimal(minor).scaleb(-digits), digits, use_l10n=True, force_grouping=True
+            )
+        symbol = _SYMBOLS.get(currency, "")
+        by_symbol = bool(symbol) and (self.code != "en" or symbol in _BEFORE)
+        pattern = self.say("formats.money" if by_symbol else "formats.money_code")
+        return pattern.format(amount=amount, symbol=symbol, code=currency).replace(" ", NO_BREAK)
+
+    def duration(self, minutes: int) -> str:
+        """Whole minutes as minutes, hours or days."""
+        days, rest = divmod(minutes, 24 * 60)
+        hours, left = divmod(rest, 60)
+        name = "day" if days else "hour" if hours else "minute"
+        text = self.say(f"units.{name}", n=minutes, d=days, h=hours, m=left)
+        return text.replace(" ", NO_BREAK)
+
+    def explained(self, line: Mapping[str, Any]) -> str:
+        """A line of a verdict's explanation (`rights.outcomes.Looked`) in this language.
+
+        Its numbers are taken from the sentence it was stored with. A line of a code that is not in
+        the table keeps the English it was stored with.
+        """
+        sentence, code = str(line["sentence"]), str(line["code"])
+        template = self.texts["explanations"].get(code)
+        if template is None:
+            return sentence
+        found = _pattern(SENTENCES.get(code, "")).fullmatch(sentence)
+        try:
+            return str(template.format(**found.groupdict())) if found else sentence
+        except KeyError:
+            return sentence
+
+
+@lru_cache(maxsize=256)
+def _pattern(template: str) -> re.Pattern[str]:
+    """A pattern that takes the numbers out of a sentence made from `template`."""
+    parts = re.split(r"\{(\w+)\}", template)
+    return re.compile(
+        "".join(
+            f"(?P<{part}>.+?)" if number % 2 else re.escape(part)
+            for number, part in enumerate(parts)
+        )
+    )
+
+
+@lru_cache(maxsize=len(CODES))
+def language(code: str) -> Language:
+    """The language of a code; BadInput `language_unknown` for one we have no texts in."""
+    if code not in CODES:
+        raise BadInput("language_unknown", "Choose one of the languages.", field="language")
+    return Language(code, tomllib.loads((TEXTS / f"{code}.toml").read_text(encoding="utf-8")))
