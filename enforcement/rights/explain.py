@@ -1,6 +1,6 @@
 """The sentences of an explanation, by code: one place to read, and to translate, all of them.
 
-None takes a plate; the numbers some take are minutes and counts.
+None takes a plate; what some take are minutes, counts and amounts of money.
 """
 
 from .facts import Right
@@ -34,6 +34,12 @@ SENTENCES = {
     "grace": "{unpaid} min unpaid, within the {allowed} min of consideration and grace.",
     "overstayed": "{unpaid} min unpaid, beyond the {allowed} min of consideration and grace.",
     "no-right-found": "No right covers this vehicle at this time.",
+    # tariffs
+    "free-times": "The whole stay lies in times that cost nothing.",
+    "free-part": "{free} min of the stay cost nothing by the tariff.",
+    "costs-nothing": "By the tariff the stay costs nothing.",
+    "nothing-more": "By the tariff the time beyond the rights costs nothing more.",
+    "owed": "By the tariff the time without a right costs {amount}.",
     # schemes and windows
     "exempt-by-scheme": "Vehicles of this category and country are exempt from the scheme.",
     "toll-instead": "Vehicles of this category pay toll instead; the scheme does not apply.",
@@ -52,6 +58,11 @@ SENTENCES = {
     "several-candidates": "Several rights could be the one that was mistyped.",
     "awaiting-camera": "Not every camera has reported past this time.",
     "site-suspended": "Automatic enforcement at this site is suspended.",
+    # the last look before a case is opened
+    "providers-asked": "{count} payment providers were asked just before, and knew no more.",
+    "providers-unheard": (
+        "{count} payment providers were asked and did not answer in time: a person must look."
+    ),
     "paid-late": "It had been judged otherwise before this right was known.",
 }
 
@@ -61,6 +72,6 @@ def of_right(right: Right, code: str, *, applied: bool, cost: int | None) -> Loo
     return Looked(right.id, right.kind.value, applied, cost, code, SENTENCES[code])
 
 
-def of_rule(kind: str, code: str, **numbers: int) -> Looked:
-    """The line for an allowance, doubt, scheme rule or window; `numbers` fill its sentence."""
+def of_rule(kind: str, code: str, **numbers: int | str) -> Looked:
+    """The line for what is no right (`Looked.kind`); `numbers` fill its sentence."""
     return Looked(None, kind, True, None, code, SENTENCES[code].format(**numbers))

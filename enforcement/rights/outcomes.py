@@ -101,10 +101,10 @@ class RightKind(StrEnum):
 class Looked:
     """One line of an explanation: a right, an allowance or a doubt that was looked at.
 
-    `right_id` is None for what is no right; `kind` is then `allowance`, `doubt`, `scheme`,
-    `window` or `history`, and `applied` True. `cost` is the matcher's, 0 to 2, None where no text
-    was compared. `code` is stable, for translation; `sentence` is the English an operator reads.
-    Neither ever holds plate text.
+    `right_id` is None for what is no right; `kind` is then `allowance`, `doubt`, `tariff`,
+    `scheme`, `window` or `history`, and `applied` True. `cost` is the matcher's, 0 to 2, None
+    where no text was compared. `code` is stable, for translation; `sentence` is the English an
+    operator reads. Neither ever holds plate text.
     """
 
     right_id: str | None

@@ -10,15 +10,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
+from .covering import Cover, cover
 from .explain import of_right, of_rule
 from .facts import Reading, Right, SiteRules, SiteState, countries_agree, known
 from .matching import Few, Match, excuse_few, matches, several, two_countries
 from .outcomes import ENGINE, Judgement, Looked, Reason, RightKind, Verdict, VisitStatus
 from .presence import Presences
+from .tariffs import Tariff
 from .verdicts import Doubts, country_of, granted, paid_late, precedence, weigh
 
 _PARKING = frozenset(RightKind) - {RightKind.VIGNETTE, RightKind.ZONE_PAYMENT}
-_SEPARATE = frozenset({RightKind.PAYMENT, RightKind.VALIDATION})
 _MINUTE = timedelta(minutes=1)
 
 
@@ -39,42 +40,6 @@ class Stay:
     contradicted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Cover:
-    """How much of a stay some rights cover.
-
-    `unpaid` is all the time outside them, `before` the part of it before the first right; `parts`
-    the covered stretches in order, each with the payments that make it.
-    """
-
-    unpaid: timedelta
-    before: timedelta
-    parts: tuple[frozenset[str], ...]
-
-    def pays(self, consideration: timedelta) -> bool:
-        """True where nothing is unpaid but time to consider, at the start."""
-        return self.unpaid == self.before <= consideration
-
-
-def cover(rights: Iterable[Right], start: datetime, end: datetime) -> Cover:
-    """What `rights`, one or more that overlap the stay `[start, end]`, cover of it."""
-    stretches: list[tuple[datetime, datetime, set[str]]] = []
-    for right in sorted(rights, key=lambda one: (one.start, one.id)):
-        begins, ends = max(right.start, start), min(right.end, end)
-        payment = {right.id} if right.kind in _SEPARATE else set()
-        if stretches and begins <= stretches[-1][1]:
-            first, last, payments = stretches.pop()
-            stretches.append((first, max(last, ends), payments | payment))
-        else:
-            stretches.append((begins, ends, payment))
-    paid = sum((last - first for first, last, _ in stretches), timedelta(0))
-    return Cover(
-        unpaid=end - start - paid,
-        before=stretches[0][0] - start,
-        parts=tuple(frozenset(payments) for _, _, payments in stretches),
-    )
-
-
 def judge_stay(
     stay: Stay,
     *,
@@ -84,14 +49,16 @@ def judge_stay(
     state: SiteState,
     now: datetime,
     accused_before: bool = False,
+    tariff: Tariff | None = None,
 ) -> Judgement:
     """Judge a stay by what is known at `now`.
 
     `rights` are the site's that may touch the stay or bear its plate, every version of them;
     `presences` the site's visits, this one included. `rules` are those in force when the vehicle
-    was seen. `accused_before`: an earlier version of this verdict was in `outcomes.ACCUSING`.
+    was seen, and so is `tariff`, None where parking costs no particular amount.
+    `accused_before`: an earlier version of this verdict was in `outcomes.ACCUSING`.
     """
-    versions = (ENGINE, rules.version)
+    versions = (ENGINE, rules.version, *(tariff.versions if tariff is not None else ()))
     if stay.status is VisitStatus.OPEN:
         if state.exits_heard_through < now:
             judgement = _plain(Verdict.PENDING, Reason.AWAITING_CAMERA, "awaiting-camera")
@@ -100,7 +67,7 @@ def judge_stay(
     elif stay.status is not VisitStatus.COMPLETE or stay.end is None:
         judgement = _plain(Verdict.NONE, Reason.INFERRED_END, "inferred-end")
     else:
-        judged = _Judged(stay, stay.end, presences, rules, known(rights, now))
+        judged = _Judged(stay, stay.end, presences, rules, known(rights, now), tariff)
         judgement = judged.judgement()
         doubts = Doubts(
             contradiction="contradiction"
@@ -130,9 +97,10 @@ class _Judged:
         presences: Presences,
         rules: SiteRules,
         rights: Sequence[Right],
+        tariff: Tariff | None,
     ) -> None:
         self.stay, self.start, self.end = stay, stay.start, end
-        self.presences, self.rules = presences, rules
+        self.presences, self.rules, self.tariff = presences, rules, tariff
         self.country = country_of(stay.readings)
         self.lines: list[Looked] = []
         self.in_use: Right | None = None
@@ -182,11 +150,13 @@ class _Judged:
             judgement = self._by_tolerance([], tolerated)
         else:
             judgement = self._without_right()
+            if self.tariff is not None and judgement.verdict is Verdict.UNPAID:
+                self._tariff("owed", amount=self.tariff.charge(self.start, self.end).text)
         self._look_rest()
         return replace(judgement, explanation=tuple(self.lines))
 
     def _with_rights(self, exact: list[Right]) -> Judgement:
-        covered = cover(exact, self.start, self.end)
+        covered = self._cover(exact)
         if covered.pays(self.rules.consideration):
             if self.country is None and two_countries(self.few.exact):
                 self._look(*self.few.exact, code="exact")
@@ -200,7 +170,7 @@ class _Judged:
             # An exact payer who mistyped an extension is still a payer: rights one slip away may
             # fill what the exact ones leave open.
             def helps(right: Right) -> bool:
-                return cover([*exact, right], self.start, self.end).unpaid < covered.unpaid
+                return self._cover([*exact, right]).unpaid < covered.unpaid
 
             tolerated = self._tolerated(helps)
             if tolerated:
@@ -213,7 +183,7 @@ class _Judged:
         if several(tolerated):
             return self._several(tolerated)
         rights = [*exact, *(match.right for match in tolerated)]
-        covered = cover(rights, self.start, self.end)
+        covered = self._cover(rights)
         self._look(*self.few.exact, code="exact", applied=True)
         self._look(*tolerated, applied=True)
         if covered.pays(self.rules.consideration):
@@ -237,13 +207,16 @@ class _Judged:
             self._allowance("grace", unpaid=unpaid, allowed=allowed)
             return Judgement(Verdict.EXCUSED, Reason.GRACE, last.id)
         self._allowance("overstayed", unpaid=unpaid, allowed=allowed)
+        if covered.charge is not None:
+            self._tariff("owed", amount=covered.charge.text)
         # A payment that begins after unpaid time looks like a second arrival.
         self.apart = any(covered.parts[1:])
         return Judgement(Verdict.OVERSTAY, Reason.RIGHT_ENDED, last.id, over // _MINUTE)
 
     def _without_right(self) -> Judgement:
-        if self.end - self.start <= self.rules.consideration:
-            return self._considering()
+        needs_none = self._needs_none()
+        if needs_none is not None:
+            return needs_none
         near, elsewhere = self.few.candidates[2], self.few.other_country
         if near:
             if several(near):
@@ -273,14 +246,29 @@ class _Judged:
         return Judgement(Verdict.UNPAID, Reason.NO_RIGHT)
 
     def _several(self, candidates: Sequence[Match]) -> Judgement:
-        if self.end - self.start <= self.rules.consideration:
-            return self._considering()
+        needs_none = self._needs_none()
+        if needs_none is not None:
+            return needs_none
         self._look(*candidates)
         self.lines.append(of_rule("doubt", "several-candidates"))
         return Judgement(Verdict.REVIEW, Reason.SEVERAL_CANDIDATES)
 
-    def _considering(self) -> Judgement:
+    def _needs_none(self) -> Judgement | None:
+        """The verdict of a stay that needs no right: it is short, or costs nothing."""
         stay, allowed = self.end - self.start, self.rules.consideration
+        if self.tariff is not None:
+            charge = self.tariff.charge(self.start, self.end)
+            if charge.outside:
+                self.lines.append(of_rule("window", "free-times"))
+                return Judgement(Verdict.NONE, Reason.OUTSIDE_WINDOW)
+            if charge.free:
+                stay -= charge.free_time
+                self._tariff("free-part", free=charge.free_time // _MINUTE)
+            if not charge.amount and stay > allowed:
+                self._tariff("costs-nothing")
+                return Judgement(Verdict.EXCUSED, Reason.CONSIDERATION)
+        if stay > allowed:
+            return None
         self._allowance("consideration", stay=stay // _MINUTE, allowed=allowed // _MINUTE)
         return Judgement(Verdict.EXCUSED, Reason.CONSIDERATION)
 
@@ -298,17 +286,15 @@ class _Judged:
 
     def _named(self, rights: list[Right]) -> Right:
         """The right a verdict names: one that pays alone where there is one, else the first."""
-        alone = [
-            right
-            for right in rights
-            if cover([right], self.start, self.end).pays(self.rules.consideration)
-        ]
+        alone = [right for right in rights if self._cover([right]).pays(self.rules.consideration)]
         if alone:
             return min(alone, key=precedence)
         return min(rights, key=lambda right: (right.start, right.id))
 
     def _used_consideration(self, covered: Cover) -> None:
-        if covered.before:
+        if covered.charge is not None and covered.unpaid and not covered.charge.amount:
+            self._tariff("nothing-more")
+        elif covered.before:
             allowed = self.rules.consideration // _MINUTE
             self._allowance("consideration-used", used=covered.before // _MINUTE, allowed=allowed)
 
@@ -326,6 +312,12 @@ class _Judged:
             for match in tier:
                 if match.right.id not in looked:
                     self._look(match, code="not-needed")
+
+    def _cover(self, rights: Iterable[Right]) -> Cover:
+        return cover(rights, self.start, self.end, self.tariff)
+
+    def _tariff(self, code: str, **numbers: int | str) -> None:
+        self.lines.append(of_rule("tariff", code, **numbers))
 
     def _allowance(self, code: str, **numbers: int) -> None:
         self.lines.append(of_rule("allowance", code, **numbers))

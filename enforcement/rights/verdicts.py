@@ -168,7 +168,7 @@ def judge_zone(
     stands by itself. Reads of one `window.charged_day` share at most one case, which is the
     caller's to see to. `rights` and `accused_before` as for `judge_vignette`.
     """
-    versions = (ENGINE, rules.version, window.version)
+    versions = (ENGINE, rules.version, *window.versions)
     if quarantined:
         return _skewed(versions)
     day = window.charged_day(at)
