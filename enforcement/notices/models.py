@@ -148,19 +148,3 @@ class NoticeDelivery(SealedRow):
 
     def __str__(self) -> str:
         return f"{self.channel} {self.id}"
-
-
-class NoticeAppeal(SealedRow):
-    """What the addressee wrote against a notice on its page, sealed: people name plates in it."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="appeals")
-    text = SealedTextField()
-    token_exact = TokenField()  # of the notice's plate: a look at the text is a look at it
-    received_at = models.DateTimeField()
-
-    class Meta:
-        ordering = ["received_at"]
-
-    def __str__(self) -> str:
-        return f"appeal against {self.notice_id}"

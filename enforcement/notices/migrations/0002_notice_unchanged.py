@@ -10,8 +10,6 @@ BEGIN
 END $$;
 CREATE TRIGGER notices_no_change BEFORE UPDATE ON notices_notice
     FOR EACH ROW EXECUTE FUNCTION notices_unchanged();
-CREATE TRIGGER notices_appeal_no_change BEFORE UPDATE ON notices_noticeappeal
-    FOR EACH ROW EXECUTE FUNCTION notices_unchanged();
 
 -- Retention erases a case whole; its notice goes with it, never without it. Deferred, because the
 -- notice is deleted first.
@@ -29,7 +27,6 @@ CREATE CONSTRAINT TRIGGER notices_no_delete AFTER DELETE ON notices_notice
 BACKWARD = """
 DROP TRIGGER notices_no_delete ON notices_notice;
 DROP FUNCTION notices_with_case();
-DROP TRIGGER notices_appeal_no_change ON notices_noticeappeal;
 DROP TRIGGER notices_no_change ON notices_notice;
 DROP FUNCTION notices_unchanged();
 """
