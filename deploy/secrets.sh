@@ -10,6 +10,7 @@ password=$(head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n')
 make secret_key "$(random)$(random)"
 make master.key "k1:$(random)"
 make index.key "k1:$(random)"
+make signing.key "k1:$(random)"
 make postgres.password "$password"
 make pgpass "*:*:*:platewarden:$(cat secrets/postgres.password)"
 # containers read them as user 10001

@@ -62,7 +62,7 @@ def _secrets(var: Var) -> Iterator[Finding]:
         mode = "700" if path.is_dir() else "600"
         yield Finding(f"{path} can be read by others", f"chmod {mode} {path}")
     made = (var.postgres / "PG_VERSION").exists()
-    for name, setting in keys.VAULT_KEYS.items():
+    for name, setting in keys.KEYS.items():
         if os.environ.get(setting.removesuffix("_FILE")):
             yield Finding(f"{setting.removesuffix('_FILE')} is given by the environment")
             continue
@@ -70,7 +70,7 @@ def _secrets(var: Var) -> Iterator[Finding]:
         try:
             text = path.read_text()
         except FileNotFoundError:
-            if made or os.environ.get(setting):
+            if (made and name in keys.VAULT_KEYS) or os.environ.get(setting):
                 yield Finding(f"{path} is missing", "put it back from your backup")
             else:
                 yield Finding(f"{path} will be made at the first start")

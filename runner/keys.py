@@ -17,6 +17,9 @@ VAULT_KEYS = {
     "master.key": "PLATEWARDEN_MASTER_KEY_FILE",
     "index.key": "PLATEWARDEN_INDEX_KEY_FILE",
 }
+# A new one of this does no harm: what was signed before still verifies with its public half.
+SIGNING_KEY = {"signing.key": "PLATEWARDEN_SIGNING_KEY_FILE"}
+KEYS = VAULT_KEYS | SIGNING_KEY
 
 
 def given(setting: str) -> bool:
@@ -28,18 +31,18 @@ def _vault_key() -> str:
     return f"k1:{base64.b64encode(os.urandom(32)).decode()}\n"
 
 
-def make_vault_keys(var: Var, *, database: Path | None) -> None:
-    """Makes the vault's keys where the caller's environment names none.
+def make_keys(var: Var, *, database: Path | None) -> None:
+    """Makes the keys of the vault and of evidence where the caller's environment names none.
 
     `database` is the folder of an embedded database that exists already, else None. Raises
-    RunError when a key is missing although there is one: a new one would start
+    RunError when a key of the vault is missing although there is one: a new one would start
     cleanly and make everything sealed so far unreadable without a word.
     """
-    for name, setting in VAULT_KEYS.items():
+    for name, setting in KEYS.items():
         path = var.secrets / name
         if path.exists() or given(setting):
             continue
-        if database:
+        if database and name in VAULT_KEYS:
             raise RunError(
                 f"{path} is missing, but the database it belongs to exists in {database}. "
                 "What was sealed with it cannot be opened without it, so nothing was started. "

@@ -86,7 +86,7 @@ class Services:
         if left:
             say(f"stopped what an earlier run left behind: {', '.join(left)}")
         exists = self._postgres is not None and self._postgres.exists
-        keys.make_vault_keys(
+        keys.make_keys(
             self.var, database=self._postgres.data if self._postgres and exists else None
         )
         if self._postgres:
@@ -149,14 +149,14 @@ class Services:
             "OMP_NUM_THREADS": "1",
         }
         keys.secret(self.var, "secret_key")
-        for name, setting in keys.VAULT_KEYS.items():
+        for name, setting in keys.KEYS.items():
             if not keys.given(setting):
                 settings[setting] = str(self.var.secrets / name)
         if postgres:
             settings["DATABASE_URL"], settings["KEYSTORE_URL"] = map(postgres.url, DATABASES)
         if valkey:
             settings["REDIS_URL"] = valkey.url
-        names = [*settings, *keys.VAULT_KEYS.values(), *EMBEDDED]
+        names = [*settings, *keys.KEYS.values(), *EMBEDDED]
         given = {name: os.environ[name] for name in names if os.environ.get(name)}
         # The folder is the one that was asked for here, which a test's may not be.
         return {**settings, **given, "PLATEWARDEN_VAR": str(self.var.root)}

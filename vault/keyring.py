@@ -1,4 +1,4 @@
-"""The keys that live outside every database: the master key and the index key.
+"""The keys that live outside every database: the master key, the index key, the signing key.
 
 Each comes from a file or an environment variable as lines `k<number>:<base64 of 32 bytes>`. The
 first line is the active key; further lines are older ones, kept until nothing uses them. So a key
@@ -82,3 +82,10 @@ def master() -> Keyring:
 def index() -> Keyring:
     """The keys of the blind index. KeyringError if there is none."""
     return _load("INDEX_KEY")
+
+
+@lru_cache(maxsize=1)
+def signing() -> Keyring:
+    """The seeds of the Ed25519 keys that sign evidence. KeyringError if there is none: then nothing
+    can be signed, and all else goes on."""
+    return _load("SIGNING_KEY")

@@ -14,28 +14,37 @@ from runner.console import RunError
 from runner.paths import Var
 
 
-def test_the_vault_keys_are_made_once(var: Var) -> None:
-    keys.make_vault_keys(var, database=None)
-    texts = [(var.secrets / name).read_text() for name in ("master.key", "index.key")]
+def test_the_keys_are_made_once(var: Var) -> None:
+    keys.make_keys(var, database=None)
+    texts = [(var.secrets / name).read_text() for name in ("master.key", "index.key", "signing.key")]
     for text in texts:
         match = re.fullmatch(r"k1:([A-Za-z0-9+/]+=)\n", text)
         assert match
         assert len(base64.b64decode(match[1], validate=True)) == 32
-    assert texts[0] != texts[1]
-    keys.make_vault_keys(var, database=None)
-    assert [(var.secrets / name).read_text() for name in ("master.key", "index.key")] == texts
+    assert len(set(texts)) == 3
+    keys.make_keys(var, database=None)
+    assert [(var.secrets / name).read_text() for name in ("master.key", "index.key", "signing.key")] == texts
 
 
 @pytest.mark.parametrize("name", ["master.key", "index.key"])
 def test_a_key_is_never_made_anew_over_an_existing_database(
     var: Var, tmp_path: Path, name: str
 ) -> None:
-    keys.make_vault_keys(var, database=None)
+    keys.make_keys(var, database=None)
     (var.secrets / name).unlink()
     with pytest.raises(RunError, match=rf"{name} is missing") as refused:
-        keys.make_vault_keys(var, database=tmp_path / "postgres")
+        keys.make_keys(var, database=tmp_path / "postgres")
     assert "backup" in str(refused.value)
     assert not (var.secrets / name).exists()
+
+
+def test_a_signing_key_is_made_where_an_older_installation_has_none(
+    var: Var, tmp_path: Path
+) -> None:
+    keys.make_keys(var, database=None)
+    (var.secrets / "signing.key").unlink()
+    keys.make_keys(var, database=tmp_path / "postgres")
+    assert (var.secrets / "signing.key").read_text().startswith("k1:")
 
 
 @pytest.mark.parametrize("suffix", ["", "_FILE"])
@@ -43,7 +52,7 @@ def test_a_key_of_the_environment_is_not_made(
     var: Var, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
     monkeypatch.setenv(f"PLATEWARDEN_MASTER_KEY{suffix}", "elsewhere")
-    keys.make_vault_keys(var, database=None)
+    keys.make_keys(var, database=None)
     assert not (var.secrets / "master.key").exists()
     assert (var.secrets / "index.key").exists()
 
@@ -59,7 +68,7 @@ def test_secrets_are_private_and_stay(var: Var) -> None:
 
 
 def test_loose_modes_are_found(var: Var) -> None:
-    keys.make_vault_keys(var, database=None)
+    keys.make_keys(var, database=None)
     assert keys.loose_modes(var) == []
     (var.secrets / "master.key").chmod(0o640)
     assert keys.loose_modes(var) == [var.secrets / "master.key"]

@@ -220,7 +220,7 @@ def _mends(check: doctor.Check, var: Var) -> list[str]:
 
 
 def test_the_doctor_sees_loose_and_malformed_keys(var: Var) -> None:
-    keys.make_vault_keys(var, database=None)
+    keys.make_keys(var, database=None)
     assert _mends(doctor._secrets, var) == []
     (var.secrets / "master.key").chmod(0o644)
     (var.secrets / "index.key").write_text("not a key\n")
@@ -230,7 +230,7 @@ def test_the_doctor_sees_loose_and_malformed_keys(var: Var) -> None:
 
 
 def test_the_doctor_sees_a_lost_key(var: Var) -> None:
-    keys.make_vault_keys(var, database=None)
+    keys.make_keys(var, database=None)
     var.postgres.mkdir()
     (var.postgres / "PG_VERSION").write_text("18\n")
     (var.secrets / "master.key").unlink()
