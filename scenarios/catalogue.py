@@ -35,8 +35,8 @@ _INTRO = """\
 # Scenarios
 
 A scenario is a day at a site as data: what is paid, what is seen, and what must come of it. Each of
-these {count} is named after the wrong it prevents. Its `why` is the rule; its `expect` was worked out
-by hand from the rules, before anything was run. An operator can write one without knowing Python:
+these {count} is named after the wrong it prevents. Its `why` is the rule; its `expect` was worked
+out by hand from the rules, before anything was run. An operator can write one without Python:
 [scenarios/README.md](../scenarios/README.md) tells how.
 
 ```
