@@ -16,14 +16,14 @@ from runner.paths import Var
 
 def test_the_keys_are_made_once(var: Var) -> None:
     keys.make_keys(var, database=None)
-    texts = [(var.secrets / name).read_text() for name in ("master.key", "index.key", "signing.key")]
+    texts = [(var.secrets / name).read_text() for name in keys.KEYS]
     for text in texts:
         match = re.fullmatch(r"k1:([A-Za-z0-9+/]+=)\n", text)
         assert match
         assert len(base64.b64decode(match[1], validate=True)) == 32
     assert len(set(texts)) == 3
     keys.make_keys(var, database=None)
-    assert [(var.secrets / name).read_text() for name in ("master.key", "index.key", "signing.key")] == texts
+    assert [(var.secrets / name).read_text() for name in keys.KEYS] == texts
 
 
 @pytest.mark.parametrize("name", ["master.key", "index.key"])
