@@ -108,3 +108,11 @@ def passages_close(*, now: datetime, limit: int = 1000) -> int:
         if ids:
             ring("judge")
     return len(ids)
+
+
+def passages_end(*, site_id: uuid.UUID) -> int:
+    """Close every open passage of a site whose cameras deliver nothing more that belongs to it: the
+    whole of what they saw is there (a replay). How many; a read that comes all the same opens its
+    passage again."""
+    open_ = Passage.objects.filter(site_id=site_id, status=Passage.Status.OPEN)
+    return open_.update(status=Passage.Status.CLOSED, revision=F("revision") + 1)

@@ -13,6 +13,7 @@ from runner.console import RunError, say
 PASSING_ON: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "test": (commands.test, "run the tests on services of their own: test [pytest's arguments]"),
     "read": (commands.read, "read pictures: read [--json] [--crop] PATH…"),
+    "scenario": (commands.scenario, "play scenarios: scenario [--check] FILE…"),
     "bench": (commands.bench, "run a benchmark: bench NAME [its arguments]"),
     "train": (commands.train, "train the networks anew: train [its arguments]"),
     "manage": (commands.manage, "a Django management command: manage COMMAND [its arguments]"),

@@ -180,8 +180,22 @@ def manage(arguments: Sequence[str]) -> int:
     return _with_services(site.manage(*arguments))
 
 
-def _with_services(command: Sequence[str]) -> int:
-    var = Var.default()
+def scenario(arguments: Sequence[str]) -> int:
+    """Plays scenarios on a scratch database: in the server that runs or is named, or in one of
+    their own, never in the site's data."""
+    venv.ensure()
+    command = module("scenarios", *arguments)
+    with borrow(Var.default()) as env:
+        if env is not None:
+            with Signals() as signals:
+                return run_foreground(command, env, signals)
+    # nothing rings there: what is played is taken back before anybody could hear of it
+    os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:1/0")
+    return _with_services(command, Var(Var.default().root / "scenario"))
+
+
+def _with_services(command: Sequence[str], var: Var | None = None) -> int:
+    var = var or Var.default()
     while True:
         with borrow(var) as env:
             if env is not None:

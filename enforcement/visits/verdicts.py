@@ -2,7 +2,9 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +26,19 @@ SETTLED = frozenset(
     {Verdict.PAID, Verdict.PERMITTED, Verdict.EXEMPT, Verdict.EXCUSED, Verdict.NONE}
 )
 """Verdicts that can become final. The others lie with a case, or with time."""
+
+_SETTLING = ContextVar("settling", default=True)
+
+
+@contextmanager
+def nothing_final() -> Iterator[None]:
+    """While it lasts no verdict becomes final: for a replay in which rights and reads may come
+    however late. What is final is retention's to forget, and is never judged again."""
+    before = _SETTLING.set(False)
+    try:
+        yield
+    finally:
+        _SETTLING.reset(before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,4 +301,4 @@ def passages_mark(judged: Iterable[Judged]) -> None:
 
 def final_since(decision: Decision, before: datetime | None, now: datetime) -> datetime | None:
     """When the subject became final: kept from `before`, now, or None where it isn't."""
-    return (before or now) if decision.final else None
+    return (before or now) if decision.final and _SETTLING.get() else None

@@ -1,0 +1,102 @@
+"""`./run scenario FILE…`: one line of JSON for each file, in the order of the arguments."""
+
+import argparse
+import difflib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import django
+
+FINE, MISMATCH, BAD = 0, 1, 2
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0; 1 where `--check` found a difference; 2 where a file could not be played."""
+    parser = argparse.ArgumentParser(
+        prog="./run scenario",
+        description="Plays scenarios (scenarios/README.md) on a scratch database and prints one "
+        "line of JSON per file.",
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="compare with each file's “expect” and print only what differs",
+    )
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alpr_site.settings")
+    django.setup()
+
+    from scenarios.scratch import scratch_databases
+
+    code = FINE
+    with scratch_databases():
+        for path in options.files:
+            line, expected, failed = _one(path)
+            if options.check and not failed:
+                code = max(code, _compare(path, line, expected))
+            else:
+                print(json.dumps(line, ensure_ascii=False), flush=True)
+            code = BAD if failed else code
+    return code
+
+
+def _one(path: Path) -> tuple[dict[str, Any], Any, bool]:
+    """A file's line, what it expects of it, and whether it could not be played."""
+    from core.errors import ProductError
+    from scenarios import parsing
+    from scenarios.player import NotSettled, play
+
+    name = path.stem
+    try:
+        data = parsing.scenario_read(path)
+        name = parsing.name_of(data, name)
+        scenario = parsing.scenario_of(data)
+        return play(scenario), scenario.expect, False
+    except ProductError as error:
+        return {"name": name, "error": error.as_dict()}, None, True
+    except NotSettled:
+        problem = {
+            "code": "not_settled",
+            "sentence": "The product could not judge all of it; its log says why.",
+            "field": None,
+        }
+        return {"name": name, "error": problem}, None, True
+
+
+def _compare(path: Path, line: dict[str, Any], expected: Any) -> int:
+    """Print how `line` differs from what was expected; the exit code."""
+    if expected is None:
+        print(f"{path}: expects nothing", flush=True)
+        return MISMATCH
+    # `name` may be left out of what is expected: the file has it already
+    wanted = {"name": line["name"], **expected} if isinstance(expected, dict) else expected
+    if wanted == line:
+        return FINE
+    texts = (_lines(wanted), _lines(line))
+    print(
+        "\n".join(difflib.unified_diff(*texts, f"{path} expects", f"{path} gives", "", "", 2, ""))
+    )
+    sys.stdout.flush()
+    return MISMATCH
+
+
+def _lines(value: Any) -> list[str]:
+    """One line for each visit, read, case and alert."""
+    if not isinstance(value, dict):
+        return [json.dumps(value, ensure_ascii=False)]
+    lines = []
+    for key, part in value.items():
+        if isinstance(part, list):
+            lines += [f"{key}: {json.dumps(one, ensure_ascii=False)}" for one in part]
+        else:
+            lines.append(f"{key}: {json.dumps(part, ensure_ascii=False)}")
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

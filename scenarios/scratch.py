@@ -1,0 +1,105 @@
+"""Databases to play in: made from a template, dropped at the end.
+
+The template is migrated once for each state of the migrations and kept in the server; nothing of
+the site's own databases is read or written. A killed run leaves databases behind that nobody holds:
+the next one drops them.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.core.management import call_command
+from django.db import DEFAULT_DB_ALIAS, connections
+
+ALIASES = (DEFAULT_DB_ALIAS, "keys")
+_PREFIX = "pw_scenario"
+_LOCK = 0x5CE7A210
+
+
+@contextmanager
+def scratch_databases() -> Iterator[None]:
+    """Both of Django's connections lead to fresh, migrated databases while it lasts."""
+    names = {alias: connections[alias].settings_dict["NAME"] for alias in ALIASES}
+    template = f"{_PREFIX}_{_fingerprint()}"
+    own = f"{_PREFIX}_run_{secrets.token_hex(6)}"
+    with connections[DEFAULT_DB_ALIAS]._nodb_cursor() as cursor:  # type: ignore[attr-defined]
+        _hold(cursor, own)
+        try:
+            with _alone(cursor):
+                _drop_left(cursor, template)
+                for alias in ALIASES:
+                    _make_template(cursor, f"{template}_{alias}", alias)
+                    # inside the lock: nobody may be connected to what is being copied
+                    cursor.execute(f'CREATE DATABASE "{own}_{alias}" TEMPLATE "{template}_{alias}"')
+                    _lead(alias, f"{own}_{alias}")
+            yield
+        finally:
+            for alias in ALIASES:
+                _lead(alias, names[alias])
+                cursor.execute(f'DROP DATABASE IF EXISTS "{own}_{alias}" WITH (FORCE)')
+
+
+def _lead(alias: str, name: str) -> None:
+    connections[alias].close()
+    connections[alias].settings_dict["NAME"] = name
+
+
+@contextmanager
+def _alone(cursor: Any) -> Iterator[None]:
+    """One run at a time makes templates, copies them and drops what is left."""
+    cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+    try:
+        yield
+    finally:
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+
+
+def _hold(cursor: Any, own: str) -> None:
+    """Say that a run lives: its databases are not left over while this connection stands."""
+    cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [own])
+
+
+def _drop_left(cursor: Any, template: str) -> None:
+    """Drop templates of other states of the migrations, and what killed runs left."""
+    cursor.execute(
+        "SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [f"{_PREFIX}_"]
+    )
+    for (name,) in cursor.fetchall():
+        run = name.rpartition("_")[0]
+        if run == template:
+            continue
+        if run.startswith(f"{_PREFIX}_run_"):
+            cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [run])
+            if not cursor.fetchone()[0]:
+                continue
+            cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [run])
+        cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def _make_template(cursor: Any, name: str, alias: str) -> None:
+    cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+    if cursor.fetchone():
+        return
+    making = f"{_PREFIX}_making_{alias}"
+    cursor.execute(f'DROP DATABASE IF EXISTS "{making}" WITH (FORCE)')
+    cursor.execute(f'CREATE DATABASE "{making}"')
+    _lead(alias, making)
+    call_command("migrate", database=alias, verbosity=0, interactive=False)
+    connections[alias].close()
+    # its name comes last: half a template is none
+    cursor.execute(f'ALTER DATABASE "{making}" RENAME TO "{name}"')
+
+
+def _fingerprint() -> str:
+    """Changes with any migration, ours or a library's."""
+    digest = hashlib.sha256()
+    for config in sorted(apps.get_app_configs(), key=lambda one: one.label):
+        for path in sorted(Path(config.path, "migrations").glob("*.py")):
+            digest.update(f"{config.label}/{path.name}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
