@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
     dependencies = [("cameras", "0005_capture_picture_due"), ("rights", "0002_tariffs")]
 
     operations = [
-        migrations.AddField("provider", "slug", models.SlugField(null=True)),
+        migrations.AddField("provider", "slug", models.CharField(max_length=50, null=True)),
         migrations.RunPython(name_providers, migrations.RunPython.noop),
         migrations.AlterField(
             "provider", "slug", models.SlugField(blank=True, help_text=_SLUG_HELP, unique=True)
