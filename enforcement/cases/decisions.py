@@ -79,14 +79,14 @@ def note_clean(case: Case, note: str, *, field: str = "note", most: int = _MOST_
     return freetext.clean(note, field=field, most=most, tokens=tokens)
 
 
-def case_audit(case: Case, event: CaseEvent, actor: Actor) -> None:
+def case_audit(case: Case, event: CaseEvent, actor: Actor, *, purpose: str = "case-review") -> None:
     """A step's entry in the evidence chain and its audit row; the last thing of its transaction."""
     digest = digest_of(event_record(event))
     chain_append(case.site, ChainEntry.Kind.DECISION, digest, now=event.at)
     record(
         actor,
         "change",
-        purpose="case-review",
+        purpose=purpose,
         case_ref=case.number,
         subject=Case._meta.label_lower,
         subject_id=case.pk,
@@ -105,6 +105,7 @@ def case_confirm(
     `case_decided` when somebody, or the judge, was quicker; `verdict_turned` when the verdict no
     longer asks for it; `second_person` when the same person confirms twice.
     """
+    reasons.checked(reasons.CONFIRM, reason)
     actor = person_actor(user)
     with transaction.atomic():
         case = case_held(case_id)
@@ -136,7 +137,6 @@ def case_dismiss(
 
 
 def _vouch(case: Case, user: User, actor: Actor, reason: str, note: str, now: datetime) -> Case:
-    reason = reasons.checked(reasons.CONFIRM, reason)
     note = note_clean(case, note)
     case.vouched_at, case.vouched_by = now, user
     case.taken_by = case.taken_until = None

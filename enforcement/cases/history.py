@@ -8,6 +8,7 @@ from django.db.models import Q
 from cameras.wanted import pictures_withdraw
 from core.live import announce
 from enforcement.cases.models import CLOSED_STATES, Case, CaseEvent, Evidence
+from enforcement.cases.reasons import VOUCH_LAPSED
 
 JUDGE = "judge"
 
@@ -44,6 +45,13 @@ def event_record(event: CaseEvent) -> dict[str, Any]:
         "reason": event.reason,
         "note": event.note,
     }
+
+
+def vouch_lapse(case: Case, now: datetime) -> None:
+    """What the first of two people confirmed is no longer what the case says. The caller saves."""
+    if case.vouched_at is not None:
+        case.vouched_at = case.vouched_by = None
+        event_add(case, case.state, JUDGE, VOUCH_LAPSED, "", now)
 
 
 def pictures_let_go(case: Case) -> None:

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from audit.services import Actor
+from cameras.models import Site
 from core.errors import Conflict
 from enforcement.cases.deadlines import Channel, NoticeDates, notice_dates
 from enforcement.cases.decisions import case_step, decided, still_asked_for
-from enforcement.cases.models import Case, CaseEvent
+from enforcement.cases.models import OPEN_STATES, Case, CaseEvent
 from enforcement.cases.policies import CasePolicy, policy_at
 
 
@@ -82,3 +83,21 @@ def case_issue(
     case.due_on, case.appeal_until = terms.dates.due_on, terms.dates.appeal_until
     event = case_step(case, "notice-issued", actor=actor, reason="notice", note=note, now=now)
     return event, terms
+
+
+def last_issue_days_renew(site: Site) -> None:
+    """Compute anew until when notices of a site may go out, where none went out yet: a policy was
+    added. In the caller's transaction."""
+    waiting = Case.objects.select_for_update(of=("self",)).filter(
+        site=site, state__in=(*OPEN_STATES, "confirmed")
+    )
+    policies: dict[datetime, CasePolicy] = {
+        one.effective_from: one
+        for one in CasePolicy.objects.filter(site=site).select_related("site")
+    }
+    for case in waiting.order_by("pk").iterator(chunk_size=500):
+        begun = [at for at in policies if at <= case.seen_to]
+        day = policies[max(begun)].last_issue_day(case.seen_to) if begun else None
+        if day != case.last_issue_day:
+            case.last_issue_day = day
+            case.save(update_fields=["last_issue_day"])

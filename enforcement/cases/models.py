@@ -107,6 +107,11 @@ class Case(SealedRow):
                 name="closed_case_says_when",
             ),
             models.CheckConstraint(
+                condition=Q(issued_at__isnull=False)
+                | Q(state__in=[*OPEN_STATES, "confirmed", "dismissed", "closed"]),
+                name="issued_case_says_when",
+            ),
+            models.CheckConstraint(
                 condition=Q(issued_at__isnull=True)
                 | ~Q(currency="") & Q(amount__isnull=False, due_on__isnull=False),
                 name="issued_case_says_what_is_due",

@@ -17,6 +17,8 @@ DISMISS = {
     "emergency": "An emergency or a vehicle on duty",
     "broken-equipment": "A payment machine, a sign or a camera was out of order",
     "other-vehicle": "Entry and exit show different vehicles",
+    "verdict-turned": "The judge no longer holds it",
+    "too-late": "The time to issue a notice is over",
     "goodwill": "Goodwill",
 }
 
@@ -45,10 +47,9 @@ UPHOLD = {
 CANCEL = {
     **DISMISS,
     "paid-late": "A payment of the stay became known",
-    "verdict-turned": "The judge no longer holds it",
     "appeal-founded": "The appeal is right",
     "not-the-driver": "The vehicle had been sold, stolen or hired out",
-    "late-notice": "The notice came too late",
+    "late-notice": "The notice reached nobody in time",
 }
 
 WRITE_OFF = {
@@ -58,8 +59,23 @@ WRITE_OFF = {
     "addressee-died": "The addressee has died",
 }
 
+PICTURE_CAME = "picture-came"
+PART_PAYMENT = "part-payment"
+ASKED_AGAIN = "asked-again"
+VOUCH_LAPSED = "vouch-lapsed"
+AUTO_CONFIRM = {AUTO_CONFIRMED: "The site's policy confirms candidates without anybody looking"}
+HAPPENED = {
+    PICTURE_CAME: "The larger picture that was asked for has joined the evidence",
+    PART_PAYMENT: "A payment that does not settle it",
+    ASKED_AGAIN: "The judge holds it again",
+    VOUCH_LAPSED: "The case has changed: what the first person confirmed counts no more",
+    **AUTO_CONFIRM,
+}
+"""What happens to a case without anybody's decision."""
+
+
 FOR_STEP: dict[str, dict[str, str]] = {
-    "confirmed": CONFIRM,
+    "confirmed": CONFIRM | AUTO_CONFIRM,
     "dismissed": DISMISS,
     "notice-issued": ISSUE,
     "paid": PAY,
@@ -69,19 +85,6 @@ FOR_STEP: dict[str, dict[str, str]] = {
     "written-off": WRITE_OFF,
 }
 """The list a step's reason is of, by the state it leads to."""
-
-PICTURE_CAME = "picture-came"
-PART_PAYMENT = "part-payment"
-ASKED_AGAIN = "asked-again"
-AUTO_CONFIRM = {AUTO_CONFIRMED: "The site's policy confirms candidates without anybody looking"}
-HAPPENED = {
-    PICTURE_CAME: "The larger picture that was asked for has joined the evidence",
-    PART_PAYMENT: "A payment that does not settle it",
-    ASKED_AGAIN: "The judge holds it again",
-    **AUTO_CONFIRM,
-}
-"""What happens to a case without anybody's decision."""
-
 
 _ALL = (CONFIRM, ISSUE, PAY, APPEAL, UPHOLD, WRITE_OFF, CANCEL, HAPPENED)
 

@@ -7,7 +7,9 @@ nothing and nothing happens twice.
 """
 
 import uuid
+from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
@@ -16,9 +18,13 @@ from django.db import DatabaseError, connection
 from audit.access import Access, stage_batch
 from core.live import announce
 from enforcement.cases.evidence import evidence_copy
-from enforcement.cases.history import JUDGE, event_add, pictures_let_go
+from enforcement.cases.history import JUDGE, event_add, pictures_let_go, vouch_lapse
 from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case
+from enforcement.cases.policies import policy_at
+from enforcement.cases.reasons import ASKED_AGAIN
 from enforcement.cases.subjects import CaseSubject, asks, subject_of
+from enforcement.rights.explain import of_rule
+from enforcement.rights.lookups import Standing, lookups_before, lookups_held, lookups_standing
 from enforcement.rights.outcomes import Verdict
 from enforcement.visits.models import VerdictVersion
 from enforcement.visits.services import verdict_renew
@@ -39,6 +45,9 @@ def cases_act(*, now: datetime, limit: int = MOST_ACTED) -> int:
     One that fails is logged, keeps its mark and holds up no other.
     """
     due = VerdictVersion.objects.filter(act_due=True).order_by("decided_at", "pk")
+    held = lookups_held(now)
+    if held:
+        due = due.exclude(pk__in=held)
     done = 0
     for verdict_id in list(due.values_list("pk", flat=True)[:1000]):
         try:
@@ -75,9 +84,21 @@ def _act_on(verdict_id: uuid.UUID, now: datetime) -> int:
             if live is not None:
                 _update(live, current, subject, access, now)
             elif not _decided_before(subject):
-                _open(current, subject, access, now)
-        elif live is not None and (current is None or not current.provisional):
-            _turned(live, current, now)
+                standing = lookups_before(
+                    site=current.site,
+                    subject_key=subject.key,
+                    verdict_id=current.pk,
+                    passages=subject.passages,
+                    seen_at=current.seen_at,
+                    now=now,
+                )
+                if standing.waiting:
+                    return 1  # the mark stays until they have answered, or the wait is over
+                _open(current, subject, access, now, standing)
+        elif current is None or not current.provisional:
+            case = live or _paid(subject)
+            if case is not None:
+                _turned(case, current, now)
         seen_to = [verdict_id] if current is None else [verdict_id, current.pk]
         VerdictVersion.objects.filter(pk__in=seen_to).update(act_due=False)
     return 1
@@ -98,9 +119,26 @@ def _decided_before(subject: CaseSubject) -> bool:
     )
 
 
-def _state_for(verdict: VerdictVersion) -> str:
-    review = verdict.verdict == Verdict.REVIEW
+def _paid(subject: CaseSubject) -> Case | None:
+    """The case of a notice that was paid: if it should never have gone out, the money goes back."""
+    paid = Case.objects.select_for_update().filter(subject_key=subject.key, state=Case.State.PAID)
+    return paid.order_by("-closed_at").first()
+
+
+def _state_for(verdict: VerdictVersion, standing: Standing) -> str:
+    """Nobody is a candidate of whom a provider might know that he paid."""
+    review = verdict.verdict == Verdict.REVIEW or standing.unheard > 0
     return Case.State.REVIEW if review else Case.State.CANDIDATE
+
+
+def _explained(verdict: VerdictVersion, standing: Standing) -> list[dict[str, Any]]:
+    """The verdict's explanation, and what came of asking the providers."""
+    lines = list(verdict.explanation)
+    if standing.answered:
+        lines.append(asdict(of_rule("history", "providers-asked", count=standing.answered)))
+    if standing.unheard:
+        lines.append(asdict(of_rule("doubt", "providers-unheard", count=standing.unheard)))
+    return lines
 
 
 def _number(now: datetime) -> str:
@@ -109,7 +147,13 @@ def _number(now: datetime) -> str:
         return f"{now.year}-{cursor.fetchone()[0]:06d}"
 
 
-def _open(verdict: VerdictVersion, subject: CaseSubject, access: Access, now: datetime) -> None:
+def _open(
+    verdict: VerdictVersion,
+    subject: CaseSubject,
+    access: Access,
+    now: datetime,
+    standing: Standing,
+) -> None:
     first = subject.passages[0]
     case = Case(
         number=_number(now),
@@ -117,12 +161,12 @@ def _open(verdict: VerdictVersion, subject: CaseSubject, access: Access, now: da
         subject_key=subject.key,
         passage_ids=[str(passage.pk) for passage in subject.passages],
         visit_id=verdict.visit_id,
-        state=_state_for(verdict),
+        state=_state_for(verdict, standing),
         verdict=verdict.verdict,
         reason=verdict.reason or "",
         verdict_id=verdict.pk,
         overstay_minutes=verdict.overstay_minutes,
-        explanation=verdict.explanation,
+        explanation=_explained(verdict, standing),
         seen_from=min(passage.first_at for passage in subject.passages),
         seen_to=max(passage.first_at for passage in subject.passages),
         token_exact=first.token_exact,
@@ -130,6 +174,8 @@ def _open(verdict: VerdictVersion, subject: CaseSubject, access: Access, now: da
         confidence=min(passage.confidence for passage in subject.passages),
         opened_at=now,
     )
+    policy = policy_at(verdict.site, case.seen_to)
+    case.last_issue_day = policy.last_issue_day(case.seen_to) if policy is not None else None
     assign_key(case, scope=str(verdict.site_id), data_class=DataClass.CASE, now=now)
     seal_text(case, {"text": access.text(first)})
     case.save(force_insert=True)
@@ -143,19 +189,26 @@ def _update(
     """While nobody has decided, a case says what its verdict says now. A further read of a zone's
     day joins the day's case, and speaks for it only where it is the surer one."""
     if case.state not in OPEN_STATES:
+        if case.withdrawal_asked_at is not None:
+            case.withdrawal_asked_at, case.withdrawal_reason = None, ""
+            case.save(update_fields=["withdrawal_asked_at", "withdrawal_reason"])
+            event_add(case, case.state, JUDGE, ASKED_AGAIN, "", now)
         return
     new = [one for one in subject.passages if str(one.pk) not in case.passage_ids]
     if case.verdict_id == verdict.pk and not new:
         return
     before = case.state
-    graver = before == Case.State.REVIEW and _state_for(verdict) == Case.State.CANDIDATE
+    standing = lookups_standing(subject.key)
+    state = _state_for(verdict, standing)
+    graver = before == Case.State.REVIEW and state == Case.State.CANDIDATE
     replaced = not VerdictVersion.objects.filter(pk=case.verdict_id, current=True).exists()
     if graver or replaced:
-        case.state = _state_for(verdict)
+        case.state = state
         case.verdict, case.reason = verdict.verdict, verdict.reason or ""
         case.overstay_minutes = verdict.overstay_minutes
-        case.explanation = verdict.explanation
+        case.explanation = _explained(verdict, standing)
         case.verdict_id = verdict.pk
+        vouch_lapse(case, now)
     case.passage_ids = [*case.passage_ids, *(str(one.pk) for one in new)]
     case.seen_from = min([case.seen_from, *(one.first_at for one in new)])
     case.seen_to = max([case.seen_to, *(one.first_at for one in new)])
@@ -168,13 +221,13 @@ def _update(
 
 
 def _turned(case: Case, current: VerdictVersion | None, now: datetime) -> None:
-    """The verdict asks for no case any more: close it, or tell whoever has confirmed it."""
+    """The verdict asks for no case any more: close it, or ask for its withdrawal."""
     others = VerdictVersion.objects.filter(
         passage_id__in=case.passage_ids, current=True
     ).select_related("site")
     if any(asks(other) for other in others):
         return
-    reason = (current.reason if current is not None else VISIT_CHANGED) or ""
+    reason = (current.reason or current.verdict) if current is not None else VISIT_CHANGED
     before = case.state
     if before in OPEN_STATES:
         case.state = Case.State.CLOSED
@@ -182,4 +235,8 @@ def _turned(case: Case, current: VerdictVersion | None, now: datetime) -> None:
         case.decision_reason = reason
         case.save(update_fields=["state", "closed_at", "decision_reason"])
         pictures_let_go(case)
+    elif case.withdrawal_asked_at is None:
+        # a person has spoken: another takes it back, or a notice that is out
+        case.withdrawal_asked_at, case.withdrawal_reason = now, reason
+        case.save(update_fields=["withdrawal_asked_at", "withdrawal_reason"])
     event_add(case, before, JUDGE, reason, "", now)

@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from enforcement.cases.automatic import cases_confirm_alone
 from enforcement.cases.pictures import pictures_join
 from enforcement.cases.services import MOST_ACTED, cases_act
 from plates.tasks import drain
@@ -14,7 +15,11 @@ _SECONDS = 1.0
 def act() -> None:
     """Open and close cases as the verdicts ask; pictures that came later join their evidence."""
     drain(
-        lambda now: cases_act(now=now) + pictures_join(now=now),
+        lambda now: (
+            cases_act(now=now)
+            + pictures_join(now=now)
+            + cases_confirm_alone(now=now, limit=MOST_ACTED)
+        ),
         "act",
         most=MOST_ACTED,
         seconds=_SECONDS,

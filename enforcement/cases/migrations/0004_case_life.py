@@ -422,6 +422,17 @@ class Migration(migrations.Migration):
             model_name="case",
             constraint=models.CheckConstraint(
                 condition=models.Q(
+                    ("issued_at__isnull", False),
+                    ("state__in", ["candidate", "review", "confirmed", "dismissed", "closed"]),
+                    _connector="OR",
+                ),
+                name="issued_case_says_when",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="case",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
                     ("issued_at__isnull", True),
                     models.Q(
                         models.Q(("currency", ""), _negated=True),

@@ -378,7 +378,7 @@ ALLOWED = {
     "notice-issued": {"paid", "appealed", "cancelled", "written-off"},
     "appealed": {"upheld", "cancelled", "paid", "written-off"},
     "upheld": {"paid", "cancelled", "written-off"},
-    "paid": set(),
+    "paid": {"cancelled"},
     "cancelled": set(),
     "written-off": set(),
     "dismissed": set(),
@@ -401,13 +401,23 @@ CLOSING = {"paid", "cancelled", "written-off", "dismissed", "closed"}
 
 
 def _go(case: Case, state: str, operator: User) -> None:
+    before = Case.objects.values_list("state", flat=True).get(pk=case.pk)
     _raw(
         "UPDATE cases_case SET state = %s, decided_at = now(), decided_by_id = %s,"
-        " decision_reason = 'goodwill', closed_at = CASE WHEN %s THEN now() END WHERE id = %s",
+        " decision_reason = 'goodwill', closed_at = CASE WHEN %s THEN now() END,"
+        " issued_at = CASE WHEN %s THEN now() END, currency = 'GBP', amount = 1,"
+        " due_on = now()::date WHERE id = %s;"
+        "INSERT INTO cases_caseevent"
+        " (id, case_id, at, from_state, to_state, actor, reason, note, turn)"
+        " VALUES (gen_random_uuid(), %s, now(), %s, %s, 'olga', 'goodwill', '', 0)",
         state,
         operator.pk,
         state in CLOSING,
+        state not in ("candidate", "review", "confirmed", "dismissed", "closed"),
         case.pk,
+        case.pk,
+        before,
+        state,
     )
 
 
@@ -471,6 +481,8 @@ def test_the_database_refuses_a_second_live_case_and_a_decision_without_who() ->
     act(park)
     case = Case.objects.get()
     with pytest.raises(DatabaseError, match="decided_case_says_who_when_why"):
+        _raw("UPDATE cases_case SET state = 'dismissed', closed_at = now() WHERE id = %s", case.pk)
+    with pytest.raises(DatabaseError, match="nothing is confirmed without a person"):
         _raw("UPDATE cases_case SET state = 'confirmed' WHERE id = %s", case.pk)
     case.pk = None
     case.id = case._meta.get_field("id").get_default()
