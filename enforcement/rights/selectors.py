@@ -18,9 +18,10 @@ from audit.services import Actor, record
 from cameras.models import Site
 from core.errors import NotFound
 from core.platetext import canonical
-from enforcement.rights import calendars, facts, zones
+from enforcement.rights import calendars, facts, tariffs, zones
+from enforcement.rights.charges import Charge
 from enforcement.rights.facts import RuleError
-from enforcement.rights.models import Provider, Right, RightPlate, Scheme, SiteRules
+from enforcement.rights.models import Provider, Right, RightPlate, Scheme, SiteRules, Tariff
 from enforcement.rights.outcomes import RightKind
 from vault import blind
 
@@ -88,6 +89,64 @@ def scheme_value(row: Scheme) -> calendars.Scheme:
             "rules": row.rules,
         }
     )
+
+
+class SiteTariffs:
+    """The tariffs of a site, all versions, asked for once."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._rows = list(Tariff.objects.filter(site=site).order_by("-effective_from"))
+        self._values: dict[uuid.UUID, tariffs.Tariff | None] = {}
+
+    @property
+    def by_zone(self) -> bool:
+        """True where some zone has a tariff of its own."""
+        return any(row.zone_id is not None for row in self._rows)
+
+    def at(self, at: datetime, zone_id: uuid.UUID | None = None) -> tariffs.Tariff | None:
+        """The tariff in force at `at` for who came in by `zone_id`: the zone's if it has one, else
+        the site's; None where parking has no price. RuleError for one that can't be read."""
+        begun = [row for row in self._rows if row.effective_from <= at]
+        row = next((one for one in begun if zone_id and one.zone_id == zone_id), None)
+        if row is None:
+            row = next((one for one in begun if one.zone_id is None), None)
+        if row is None:
+            return None
+        if row.pk not in self._values:
+            self._values[row.pk] = tariff_value(row, self._site)
+        return self._values[row.pk]
+
+
+def tariff_value(row: Tariff, site: Site) -> tariffs.Tariff | None:
+    """A row of `Tariff` as the value that charges; None where it ends charging. RuleError
+    `tariff-malformed`, `tariff-hole`, `tariff-overlap`."""
+    if row.rules is None:
+        return None
+    where = f"{site.slug}/{row.zone_id}" if row.zone_id else site.slug
+    return tariffs.Tariff.from_data(
+        row.rules,
+        timezone=site.timezone,
+        currency=row.currency,
+        version=f"tariff/{where}/{row.effective_from.isoformat()}",
+    )
+
+
+def stay_charge(
+    site: Site,
+    start: datetime,
+    end: datetime,
+    *,
+    zone_id: uuid.UUID | None = None,
+    covered: Iterable[tuple[datetime, datetime]] = (),
+) -> Charge | None:
+    """What the stay `[start, end)` at a car park costs beyond what is paid for (`covered`), by the
+    tariff in force when it began; None where there is none. Amounts are in minor units.
+
+    `zone_id` is the zone of the entry camera.
+    """
+    tariff = SiteTariffs(site).at(start, zone_id)
+    return None if tariff is None else tariff.charge(start, end, covered)
 
 
 # --- for the judge -------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from django.db.models import F, OuterRef, Q, Subquery
 from audit.access import Access
 from cameras.models import Site
 from enforcement.rights.explain import of_rule
-from enforcement.rights.facts import SiteState
+from enforcement.rights.facts import RuleError, SiteState
 from enforcement.rights.matching import matches
 from enforcement.rights.outcomes import (
     ENGINE,
@@ -28,7 +28,7 @@ from enforcement.rights.outcomes import (
 from enforcement.rights.selectors import SESSIONS, rule_rights
 from enforcement.rights.services import right_mark_used
 from enforcement.rights.stays import judge_stay
-from enforcement.visits.circumstances import MICROSECOND, Circumstances
+from enforcement.visits.circumstances import MICROSECOND, Circumstances, not_configured
 from enforcement.visits.excuses import Excuses, payments_used_by, rights_used_by
 from enforcement.visits.models import VerdictVersion, Visit
 from enforcement.visits.neighbours import FIXED, Neighbourhood, Replay, stored_pairs, visit_ends
@@ -247,6 +247,11 @@ def _judgements(
     excuses = Excuses(site, newest, access)
 
     def judged(visit: Pair) -> Judgement:
+        camera = uuid.UUID(visit.entry.camera) if visit.entry is not None else None
+        try:
+            tariff = circumstances.tariff(site, camera, visit.start)
+        except RuleError as error:
+            return not_configured(error, Verdict.PENDING)
         return judge_stay(
             visit.stay(),
             rights=excuses.near[visit.id],
@@ -255,6 +260,7 @@ def _judgements(
             state=state,
             now=circumstances.now,
             accused_before=history.accused(Subject(visit_id=uuid.UUID(visit.id))),
+            tariff=tariff,
         )
 
     whole = {pk: one for pk, one in work.pairs.items() if one.status is VisitStatus.COMPLETE}

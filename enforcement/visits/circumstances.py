@@ -13,7 +13,9 @@ from enforcement.rights import calendars
 from enforcement.rights.facts import BEGINNING, END, RuleError, SiteRules, SiteState
 from enforcement.rights.models import Scheme
 from enforcement.rights.models import SiteRules as SiteRulesRow
-from enforcement.rights.selectors import rule_values, scheme_value, window_of
+from enforcement.rights.outcomes import ENGINE, Judgement, Looked, Verdict
+from enforcement.rights.selectors import SiteTariffs, rule_values, scheme_value, window_of
+from enforcement.rights.tariffs import Tariff
 from enforcement.rights.zones import Window
 from enforcement.visits.orphans import OrphanRate
 
@@ -75,6 +77,12 @@ def orphan_rates_of(site_id: uuid.UUID) -> dict[uuid.UUID, OrphanRate]:
         return {camera: OrphanRate(*counts) for camera, *counts in cursor.fetchall()}
 
 
+def not_configured(error: RuleError, verdict: Verdict = Verdict.NONE) -> Judgement:
+    """A site without a usable scheme, window or tariff accuses nobody, and holds up no other."""
+    line = Looked(None, "doubt", True, None, error.code, error.sentence)
+    return Judgement(verdict, None, explanation=(line,), rules=(ENGINE,))
+
+
 class Circumstances:
     """Rules, schemes, camera watermarks and suspension of the sites of one batch, by `now`."""
 
@@ -85,6 +93,8 @@ class Circumstances:
         self._windows: dict[uuid.UUID, Window] = {}
         self._schemes: dict[str, list[Scheme]] = {}
         self._scheme_values: dict[uuid.UUID, calendars.Scheme] = {}
+        self._tariffs: dict[uuid.UUID, SiteTariffs] = {}
+        self._zones: dict[uuid.UUID, uuid.UUID | None] = {}
         self._states: dict[uuid.UUID, SiteState] = {}
         self._suspended: dict[uuid.UUID, bool] = {}
 
@@ -123,6 +133,16 @@ class Circumstances:
         if row.pk not in self._scheme_values:
             self._scheme_values[row.pk] = scheme_value(row)
         return self._scheme_values[row.pk], rules.scope or None
+
+    def tariff(self, site: Site, camera: uuid.UUID | None, at: datetime) -> Tariff | None:
+        """The tariff in force at `at` for who came in by `camera`, None where parking has no
+        price; RuleError for one that can't be read."""
+        if site.pk not in self._tariffs:
+            tariffs = self._tariffs[site.pk] = SiteTariffs(site)
+            if tariffs.by_zone:
+                cameras = Camera.objects.filter(site=site, zone__isnull=False)
+                self._zones.update(cameras.values_list("pk", "zone_id"))
+        return self._tariffs[site.pk].at(at, self._zones.get(camera) if camera else None)
 
     def state(self, site: Site) -> SiteState:
         """How far the site's active cameras have reported, and whether it is suspended.

@@ -12,6 +12,7 @@ from enforcement.rights.facts import Right, SiteRules, SiteState, known
 from enforcement.rights.outcomes import Judgement
 from enforcement.rights.presence import Presences
 from enforcement.rights.stays import judge_stay
+from enforcement.rights.tariffs import Tariff
 
 from .pairing import Visit
 
@@ -25,13 +26,15 @@ def judge_visits(
     now: datetime,
     accused: Container[str] = (),
     only: Container[str] | None = None,
+    tariff_at: Callable[[Visit], Tariff | None] = lambda visit: None,
 ) -> dict[str, Judgement]:
     """The judgement of each visit by its id, by what is known at `now`.
 
     `visits` are all the site's that touch the rights in question: presence counts. `only` limits
     what is judged to these ids. `rules_at` gives the site's rules in force at an instant; a visit
-    is judged by those of its start. `accused` holds the ids of visits that any earlier version of
-    their verdict accused (`outcomes.ACCUSING`). `rights` may hold every version of each.
+    is judged by those of its start, and by the tariff that `tariff_at` gives for it. `accused`
+    holds the ids of visits that any earlier version of their verdict accused
+    (`outcomes.ACCUSING`). `rights` may hold every version of each.
     """
     presences = Presences(visit.presence() for visit in visits)
     in_force = known(rights, now)
@@ -44,6 +47,7 @@ def judge_visits(
             state=state,
             now=now,
             accused_before=visit.id in accused,
+            tariff=tariff_at(visit),
         )
         for visit in visits
         if only is None or visit.id in only

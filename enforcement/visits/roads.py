@@ -10,9 +10,9 @@ from django.db.models import F, QuerySet
 from audit.access import Access
 from cameras.models import Site
 from enforcement.rights.facts import Reading, Right, RuleError
-from enforcement.rights.outcomes import ENGINE, Judgement, Looked, Reason, Verdict
+from enforcement.rights.outcomes import Reason, Verdict
 from enforcement.rights.verdicts import judge_vignette, judge_zone
-from enforcement.visits.circumstances import Circumstances
+from enforcement.visits.circumstances import Circumstances, not_configured
 from enforcement.visits.models import VerdictVersion
 from enforcement.visits.readings import Readings
 from enforcement.visits.registry import Registry
@@ -152,7 +152,7 @@ def _decide(
             if day is not None and judgement.reason is Reason.AWAITING_DEADLINE:
                 due_at = window.deadline(day)
     except RuleError as error:
-        judgement, configured = _not_configured(error), False
+        judgement, configured = not_configured(error), False
     closed = passage.status == Passage.Status.CLOSED
     # asked only where it matters: how far all cameras have reported is the dearest question here
     heard = closed and circumstances.state(site).all_heard_through >= passage.last_at
@@ -168,9 +168,3 @@ def _decide(
         # closing itself wakes the judge: only then is another camera worth waiting for
         awaits_through=passage.last_at if closed and not heard else None,
     )
-
-
-def _not_configured(error: RuleError) -> Judgement:
-    """A site without a usable scheme or window accuses nobody, and holds up no other site."""
-    line = Looked(None, "doubt", True, None, error.code, error.sentence)
-    return Judgement(Verdict.NONE, None, explanation=(line,), rules=(ENGINE,))
