@@ -36,6 +36,7 @@ _FIELD_OF = {
     "year-needed": "year",
     "first-day-needed": "first_day",
     "date-out-of-range": "first_day",
+    "first-day-too-far": "first_day",
 }
 
 Token = uuid.UUID
@@ -141,7 +142,10 @@ class Registrar:
             return
         right.bought_at = data.bought_at or self.now
         try:
-            value = self._scheme(data.scheme, right.bought_at).right(
+            scheme = self._scheme(data.scheme, right.bought_at)
+            if self.provider is not None and self.provider.sells and data.first_day is not None:
+                scheme.check_advance(data.first_day, right.bought_at)
+            value = scheme.right(
                 id="",
                 plate=data.plates[0],
                 country=data.country or None,
