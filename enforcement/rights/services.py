@@ -143,8 +143,6 @@ class Registrar:
         right.bought_at = data.bought_at or self.now
         try:
             scheme = self._scheme(data.scheme, right.bought_at)
-            if self.provider is not None and self.provider.sells and data.first_day is not None:
-                scheme.check_advance(data.first_day, right.bought_at)
             value = scheme.right(
                 id="",
                 plate=data.plates[0],
@@ -155,6 +153,8 @@ class Registrar:
                 bought_at=right.bought_at,
                 year=data.year,
             )
+            if self.provider is not None and self.provider.sells and data.first_day is not None:
+                scheme.check_advance(data.product, data.first_day, right.bought_at)
         except RuleError as error:
             raise BadInput(
                 error.code.replace("-", "_"), error.sentence, field=_FIELD_OF.get(error.code)
