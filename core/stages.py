@@ -48,6 +48,10 @@ STAGES = {
             "verdicts that ask for one → cases; cases whose verdict turned → closed; pictures that "
             "came later → their evidence",
         ),
+        Stage(
+            "lookup", "house", "Lookup waiting → answered: a provider is asked before a case opens"
+        ),
+        Stage("deliver", "house", "NoticeDelivery queued → sending → sent / failed"),
         Stage("forget", "house", "everything → gone, when its time has come"),
         Stage("sweep", "house", "rings for whatever waits longer than it should"),
         Stage("tidy", "house", "stored files no row names → gone"),

@@ -69,7 +69,7 @@ def sweep() -> None:
         ring_now("watch")
     if PlateRead.objects.filter(passage_id__isnull=True).exists():
         ring_now("gather")
-    for stage in ("judge", "rejudge", "act"):
+    for stage in ("judge", "rejudge", "act", "deliver"):
         ring_now(stage)
     passages_close(now=now)
     partitions_ensure(now=now)

@@ -11,10 +11,10 @@ import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import segno
 import typst
@@ -25,11 +25,11 @@ TEMPLATES = Path(__file__).parent / "typst"
 TEMPLATE_VERSION = 1
 """Raised with every change of the templates or texts that changes what a notice says."""
 FAMILIES = ("Libertinus Serif", "DejaVu Sans Mono")
-STANDARDS: list[Literal["a-2a", "ua-1"]] = ["a-2a", "ua-1"]
 _MOST_PIXELS = 1000
 """Width and height of a picture in a notice: what 80 mm of paper can show. The original stays
 evidence."""
 _QUALITY = 82
+_ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,15 @@ class Document:
 
     pdf: bytes
     pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture ready for a document: a JPEG file, its width and height in pixels."""
+
+    data: bytes
+    width: int
+    height: int
 
 
 def document_make(
@@ -60,8 +69,7 @@ def document_make(
         files["qr.svg"] = segno.make(link, error="m", micro=False).svg_inline().encode()
     compiler = _compiler(files)
     pages = int(compiler.query("<pages>", field="value", one=True))
-    pdf = compiler.compile(format="pdf", pdf_standards=STANDARDS, timestamp=at)
-    return Document(_bytes(pdf), pages)
+    return Document(_accessible(compiler, at), pages)
 
 
 def document_png(
@@ -86,7 +94,7 @@ def documents_join(documents: Sequence[Document], *, at: datetime) -> bytes:
     return _bytes(_compiler(files).compile(format="pdf", timestamp=at))
 
 
-def picture_fit(data: bytes) -> bytes | None:
+def picture_fit(data: bytes) -> Picture | None:
     """A picture as a notice shows it: upright, without what cameras note down in it, and no larger
     than paper can show. None for what is no picture."""
     try:
@@ -98,7 +106,7 @@ def picture_fit(data: bytes) -> bytes | None:
     upright.thumbnail((_MOST_PIXELS, _MOST_PIXELS), Image.Resampling.LANCZOS)
     held = io.BytesIO()
     upright.save(held, "JPEG", quality=_QUALITY, optimize=True)
-    return held.getvalue()
+    return Picture(held.getvalue(), *upright.size)
 
 
 def printable(text: str) -> str:
@@ -134,7 +142,7 @@ def _has_glyph(character: str) -> bool:
     source = '#set document(title: "-")\n#set text(font: json("data.json"))\n#sys.inputs.one'
     files = {"main.typ": source.encode(), "data.json": json.dumps(FAMILIES).encode()}
     try:
-        _compiler(files, one=character).compile(format="pdf", pdf_standards=STANDARDS, timestamp=0)
+        _accessible(_compiler(files, one=character), _ANY_TIME)
     except typst.TypstError:
         return False
     return True
@@ -152,6 +160,10 @@ def _files(template: str, data: Mapping[str, Any]) -> dict[str, bytes]:
 def _compiler(files: dict[str, bytes], **inputs: str) -> typst.Compiler:
     # the stub knows no dictionary of files, its README does
     return typst.Compiler(files, font_paths=_fonts(), sys_inputs=inputs)  # type: ignore[type-var]
+
+
+def _accessible(compiler: typst.Compiler, at: datetime) -> bytes:
+    return _bytes(compiler.compile(format="pdf", pdf_standards=["a-2a", "ua-1"], timestamp=at))
 
 
 @lru_cache(maxsize=1)

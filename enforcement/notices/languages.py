@@ -48,7 +48,7 @@ class Language:
         table, _, key = name.partition(".")
         return key in self.texts[table]
 
-    def date(self, day: date) -> str:
+    def day(self, day: date) -> str:
         """A day, its month as a word."""
         return self._written(day, "date").replace(" ", NO_BREAK)
 

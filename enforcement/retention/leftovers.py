@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 
 from cameras.models import Capture, Site, Thumbnail
-from enforcement.cases.models import Case, Correction, Evidence
+from enforcement.cases.models import Case, CaseAppeal, Correction, Evidence
+from enforcement.notices.models import Notice, NoticeDelivery
 from enforcement.retention import selection
 from enforcement.retention.erasing import reads_erase, report
 from enforcement.rights.models import Right, RightPlate
@@ -23,6 +24,9 @@ SEALED_MODELS = (
     Case,
     Evidence,
     Correction,
+    CaseAppeal,
+    Notice,
+    NoticeDelivery,
     Capture,
     Thumbnail,
 )
@@ -94,10 +98,13 @@ def orphans_remove(*, now: datetime) -> int:
     return gone
 
 
-NAMING: tuple[tuple[type[Capture | PlateRead | Evidence | Thumbnail], tuple[str, ...]], ...] = (
+NAMING: tuple[
+    tuple[type[Capture | PlateRead | Evidence | Notice | Thumbnail], tuple[str, ...]], ...
+] = (
     (Capture, ("picture", "crop")),
     (PlateRead, ("crop",)),
     (Evidence, ("picture", "crop")),
+    (Notice, ("pdf",)),
     (Thumbnail, ("picture",)),
 )
 """Where rows name files of the sealed store."""

@@ -19,6 +19,7 @@ from cameras.thumbnails import thumbnails_erase, thumbnails_of
 from core.errors import BadInput, NotFound
 from core.models import User
 from enforcement.cases.models import Case, Evidence
+from enforcement.notices.models import Notice
 from enforcement.retention import selection
 from enforcement.retention.clocks import DAY
 from enforcement.retention.erasing import captures_empty, erasure_record, passages_erase, report
@@ -211,6 +212,7 @@ def _cases(keep: selection.Keep, now: datetime, dry_run: bool) -> Line:
         cases = list(due.select_for_update(of=("self",))[: selection.CHUNK])
         evidence = Evidence.objects.filter(case__in=cases)
         names = [name for pair in evidence.values_list("picture", "crop") for name in pair if name]
+        names += Notice.objects.filter(case__in=cases).values_list("pdf", flat=True)
         files.doom(names, now=now)
         line.counts["pictures"] = len(names)
         line.counts["other"] = len(cases)
