@@ -17,6 +17,7 @@ app.autodiscover_tasks(
     [
         "cameras",
         "plates",
+        "enforcement.rights",
         "enforcement.watchlist",
         "enforcement.visits",
         "enforcement.cases",

@@ -33,6 +33,7 @@ PURPOSES = {
         Purpose("administration", "Managing sites, cameras, keys and people", for_people=False),
         Purpose("pipeline", "Processing by a stage of the pipeline", for_people=False),
         Purpose("rights-intake", "A provider delivering rights", for_people=False),
+        Purpose("payment-lookup", "Asking a provider before a case is opened", for_people=False),
         Purpose("device-watch", "Tokens of watchlists for a camera", for_people=False),
         Purpose("retention", "Forgetting on time", for_people=False),
     )

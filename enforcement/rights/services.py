@@ -50,6 +50,13 @@ def _lock(name: str, *, shared: bool = False) -> None:
         cursor.execute(f"SELECT {call}(%s)", [number])
 
 
+def right_name(provider: Provider | None, site: Site | None, kind: str, right_id: str) -> str:
+    """Who calls it what: the text of its external token. Ids of different deliverers, or of
+    different sites where a person imports, never meet."""
+    owner = str(provider.pk) if provider else f"site:{site.pk if site else ''}"
+    return f"{owner}:{kind}:{right_id}"
+
+
 class Registrar:
     """Turns inputs of one deliverer into rows; remembers sites and schemes between them.
 
@@ -74,16 +81,10 @@ class Registrar:
             self._by_slug[data.site] = site
         return self._by_slug[data.site]
 
-    def name_of(self, data: RightInput, site: Site | None) -> str:
-        """Who calls it what: the text of its external token. Ids of different deliverers, or of
-        different sites where a person imports, never meet."""
-        owner = str(self.provider.pk) if self.provider else f"site:{site.pk if site else ''}"
-        return f"{owner}:{data.kind}:{data.id}"
-
     def row(self, data: RightInput) -> "Delivery":
         """The right as unsaved, sealed rows; BadInput for what its site or scheme refuses."""
         site = self.site_of(data)
-        name = self.name_of(data, site)
+        name = right_name(self.provider, site, data.kind, data.id)
         right = Right(
             kind=data.kind,
             site=site,
