@@ -22,6 +22,9 @@ from cameras.models import Site
 from enforcement.cases.models import ChainEntry
 from enforcement.cases.verifying import GENESIS, before, canonical, link_digest
 
+Entry = tuple[str, bytes]
+"""What is appended: its kind, and the SHA-256 (32 bytes) of what it attests."""
+
 _PAGE = 2000
 
 
@@ -52,10 +55,8 @@ def chain_append(site: Site, kind: str, digest: bytes, *, now: datetime) -> Link
     return chain_extend(site.pk, [(kind, digest)], now=now)[0]
 
 
-def chain_extend(
-    site_id: uuid.UUID, entries: Sequence[tuple[str, bytes]], *, now: datetime
-) -> list[Link]:
-    """`chain_append` for several (kind, digest) in one statement, in this order."""
+def chain_extend(site_id: uuid.UUID, entries: Sequence[Entry], *, now: datetime) -> list[Link]:
+    """`chain_append` for several in one statement, in this order."""
     if not entries:
         return []
     rows = ", ".join(["(%s, %s, %s, %s)"] * len(entries))

@@ -1,12 +1,15 @@
 """What a case keeps: texts, pictures and crops, sealed anew under the class of cases."""
 
+import hashlib
 import uuid
 from collections.abc import Iterable
 from datetime import datetime
 
 from audit.access import Access
 from cameras.models import Capture
+from enforcement.cases.chain import Entry
 from enforcement.cases.models import Case, Evidence
+from enforcement.cases.records import evidence_entry, salt_new
 from plates.models import Passage, PlateRead
 from vault.models import DataClass
 from vault.sealing import assign_key, seal_file, seal_text
@@ -16,8 +19,9 @@ _MOST_READS = 3
 
 def evidence_copy(
     case: Case, passages: Iterable[Passage], *, access: Access, now: datetime
-) -> list[Evidence]:
-    """Keep the first, the best and the last read of each passage for `case`; the rows made.
+) -> list[Entry]:
+    """Keep the first, the best and the last read of each passage for `case`; what the chain is to
+    attest of them, in the same transaction.
 
     A picture that is gone already is left out. Repeating it keeps nothing twice.
     """
@@ -38,33 +42,37 @@ def evidence_copy(
     open_ = Capture.objects.filter(pk__in=list(chosen), kind=Capture.Kind.READ, picture="")
     list(open_.select_for_update(no_key=True, of=("self",)).order_by("pk").values_list("pk"))
     captures = Capture.objects.in_bulk(list(chosen))
-    rows = [
+    made = [
         _sealed(case, read, captures.get(capture_id), access, now)
         for capture_id, read in chosen.items()
     ]
-    Evidence.objects.bulk_create(rows)
-    return rows
+    Evidence.objects.bulk_create([evidence for evidence, _ in made])
+    return [entry for _, entry in made]
 
 
 def evidence_complete(
     case: Case, read: PlateRead, capture: Capture, *, access: Access, now: datetime
-) -> Evidence | None:
+) -> tuple[Evidence, Entry | None] | None:
     """Keep the picture of a read that came later for `case`, with the read itself if that is not
-    kept yet; None where the picture is kept already.
+    kept yet, and what the chain is to attest of it; None where the picture is kept already.
 
     FileNotFoundError, KeyDestroyed or SealBroken when it is gone already.
     """
     evidence = case.evidence.filter(capture_id=capture.pk).first()
     if evidence is None:
-        evidence = _sealed(case, read, capture, access, now)
+        evidence, entry = _sealed(case, read, capture, access, now)
         evidence.save(force_insert=True)
-        return evidence
+        return evidence, entry
     if evidence.picture:
         return None
-    seal_file(evidence, "picture", access.file(capture, "picture"), now=now)
-    evidence.picture_sha256, evidence.quad = capture.picture_sha256, _quad(read, capture)
+    picture = access.file(capture, "picture")
+    seal_file(evidence, "picture", picture, now=now)
+    evidence.picture_sha256, evidence.quad = _intake(capture, picture), _quad(read, capture)
     evidence.save(update_fields=["picture", "picture_sha256", "quad"])
-    return evidence
+    if evidence.salt is None:
+        return evidence, None  # kept before there was a chain
+    text, salt = access.text(evidence), access.text(evidence, "salt")
+    return evidence, evidence_entry(case, evidence, text=text, salt=salt)
 
 
 def _quad(read: PlateRead, capture: Capture | None) -> list[float] | None:
@@ -82,7 +90,8 @@ def _telling(reads: list[PlateRead], passage: Passage) -> list[PlateRead]:
 
 def _sealed(
     case: Case, read: PlateRead, capture: Capture | None, access: Access, now: datetime
-) -> Evidence:
+) -> tuple[Evidence, Entry]:
+    text, salt = access.text(read), salt_new()
     evidence = Evidence(
         case=case,
         role=read.camera.role,
@@ -98,7 +107,7 @@ def _sealed(
         token_exact=read.token_exact,
     )
     assign_key(evidence, scope=str(case.site_id), data_class=DataClass.CASE, now=now)
-    seal_text(evidence, {"text": access.text(read)})
+    seal_text(evidence, {"text": text, "salt": salt})
     for name, sources in (("picture", (capture,)), ("crop", (read, capture))):
         source = next((one for one in sources if one is not None and getattr(one, name)), None)
         if source is None:
@@ -108,4 +117,14 @@ def _sealed(
         except FileNotFoundError:
             continue
         seal_file(evidence, name, data, now=now)
-    return evidence
+        if name == "picture":
+            evidence.picture_sha256 = _intake(source, data)
+        else:
+            evidence.crop_sha256 = hashlib.sha256(data).digest()
+    return evidence, evidence_entry(case, evidence, text=text, salt=salt)
+
+
+def _intake(capture: Capture | PlateRead, picture: bytes) -> bytes:
+    """The SHA-256 of a picture as it came in."""
+    taken = capture.picture_sha256 if isinstance(capture, Capture) else None
+    return bytes(taken) if taken is not None else hashlib.sha256(picture).digest()

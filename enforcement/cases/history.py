@@ -1,5 +1,6 @@
 """A case's history, and what its end lets go of: shared by the stage and by people's decisions."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -7,18 +8,28 @@ from django.db.models import Q
 
 from cameras.wanted import pictures_withdraw
 from core.live import announce
+from enforcement.cases.chain import Entry, chain_extend
 from enforcement.cases.models import CLOSED_STATES, Case, CaseEvent, Evidence
 from enforcement.cases.reasons import VOUCH_LAPSED
+from enforcement.cases.records import event_entry
 
 JUDGE = "judge"
 
 
 def event_add(
-    case: Case, before: str, actor: str, reason: str, note: str, now: datetime
+    case: Case,
+    before: str,
+    actor: str,
+    reason: str,
+    note: str,
+    now: datetime,
+    *,
+    entries: Sequence[Entry] = (),
 ) -> CaseEvent:
-    """Write what happened to a case into its history, and tell who watches.
+    """Write what happened to a case into its history and its site's chain, and tell who watches.
 
-    The database lets no change of state commit without its line here (migration 0004).
+    `entries` are what else of this step the chain attests. The database lets no change of state
+    commit without its line here (migration 0004).
     """
     event = CaseEvent.objects.create(
         case=case,
@@ -29,6 +40,7 @@ def event_add(
         reason=reason,
         note=note,
     )
+    chain_extend(case.site_id, [*entries, event_entry(case, event)], now=now)
     announce("case", case)
     return event
 

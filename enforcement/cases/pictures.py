@@ -87,12 +87,14 @@ def _add(
     case: Case, read: PlateRead, capture: Capture, access: Access, now: datetime
 ) -> Evidence | None:
     try:
-        evidence = evidence_complete(case, read, capture, access=access, now=now)
+        kept = evidence_complete(case, read, capture, access=access, now=now)
     except (FileNotFoundError, KeyDestroyed, SealBroken) as error:
         log.error("picture_unopened", capture=str(capture.pk), error=type(error).__name__)
         return None
-    if evidence is not None:
-        event_add(case, case.state, _CAMERA, PICTURE_CAME, "", now)
+    if kept is None:
+        return None
+    evidence, entry = kept
+    event_add(case, case.state, _CAMERA, PICTURE_CAME, "", now, entries=[entry] if entry else [])
     return evidence
 
 

@@ -17,11 +17,13 @@ from django.db import DatabaseError, connection
 
 from audit.access import Access, stage_batch
 from core.live import announce
+from enforcement.cases.chain import chain_extend
 from enforcement.cases.evidence import evidence_copy
 from enforcement.cases.history import JUDGE, event_add, pictures_let_go, vouch_lapse
 from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case
 from enforcement.cases.policies import policy_at
 from enforcement.cases.reasons import ASKED_AGAIN
+from enforcement.cases.records import verdict_entry
 from enforcement.cases.subjects import CaseSubject, asks, subject_of
 from enforcement.rights.explain import of_rule
 from enforcement.rights.lookups import Standing, lookups_before, lookups_held, lookups_standing
@@ -179,8 +181,9 @@ def _open(
     assign_key(case, scope=str(verdict.site_id), data_class=DataClass.CASE, now=now)
     seal_text(case, {"text": access.text(first)})
     case.save(force_insert=True)
-    evidence_copy(case, subject.passages, access=access, now=now)
-    event_add(case, "", JUDGE, case.reason, "", now)
+    entries = evidence_copy(case, subject.passages, access=access, now=now)
+    entries.append(verdict_entry(case, verdict))
+    event_add(case, "", JUDGE, case.reason, "", now, entries=entries)
 
 
 def _update(
@@ -202,7 +205,8 @@ def _update(
     state = _state_for(verdict, standing)
     graver = before == Case.State.REVIEW and state == Case.State.CANDIDATE
     replaced = not VerdictVersion.objects.filter(pk=case.verdict_id, current=True).exists()
-    if graver or replaced:
+    speaks = graver or replaced
+    if speaks:
         case.state = state
         case.verdict, case.reason = verdict.verdict, verdict.reason or ""
         case.overstay_minutes = verdict.overstay_minutes
@@ -213,10 +217,13 @@ def _update(
     case.seen_from = min([case.seen_from, *(one.first_at for one in new)])
     case.seen_to = max([case.seen_to, *(one.first_at for one in new)])
     case.save()
-    evidence_copy(case, new, access=access, now=now)
+    entries = evidence_copy(case, new, access=access, now=now)
+    if speaks:
+        entries.append(verdict_entry(case, verdict))
     if case.state != before:
-        event_add(case, before, JUDGE, case.reason, "", now)
+        event_add(case, before, JUDGE, case.reason, "", now, entries=entries)
     else:
+        chain_extend(case.site_id, entries, now=now)
         announce("case", case)
 
 

@@ -107,7 +107,7 @@ def test_a_picture_that_came_later_joins_the_open_case() -> None:
     assert (change.action, change.case_ref) == ("change", case.number)
     assert (change.subject, change.subject_id) == ("cases.evidence", str(evidence.pk))
     assert change.tokens == [read.token_exact]
-    assert (opened.action, opened.count) == ("process", 1)
+    assert (opened.action, opened.count) == ("process", 3)  # text, salt
     assert pictures_join(now=park.now) == 0
     assert case.events.count() == 2
 
