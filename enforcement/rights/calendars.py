@@ -212,12 +212,13 @@ class Scheme:
             healed_from=healed_from,
         )
 
-    def check_advance(self, first_day: date, bought_at: datetime) -> None:
+    def check_advance(self, product: str, first_day: date, bought_at: datetime) -> None:
         """Refuse a first day further ahead of its purchase than the scheme sells.
 
-        `RuleError` `first-day-too-far`. For whoever sells; a state's own registry is believed.
+        Of a product that belongs to a named year the first day plays no part. `RuleError`
+        `first-day-too-far`. For whoever sells; a state's own registry is believed.
         """
-        if self.advance_months is None:
+        if self.advance_months is None or self.products[product].first is not None:
             return
         bought_on = bought_at.astimezone(self.timezone).date()
         if first_day > months_later(bought_on, self.advance_months):

@@ -124,12 +124,12 @@ class Holidays:
     def from_data(cls, data: Mapping[str, Any]) -> "Holidays":
         """Those of `{"holidays": ["2026-12-25"], "holidays_of": {"country", "subdivision"}}`, both
         optional; ValueError, KeyError or TypeError otherwise."""
-        dates = frozenset(date.fromisoformat(one) for one in data.get("holidays", ()))
+        dates = frozenset(_day(one) for one in data.get("holidays", ()))
         of = data.get("holidays_of")
         if of is None:
             return cls(dates)
         if not isinstance(of, Mapping) or set(of) - {"country", "subdivision"}:
-            raise ValueError('holidays_of reads {"country": "GB", "subdivision": "ENG"}')
+            raise ValueError('“holidays_of” reads {"country": "GB", "subdivision": "ENG"}')
         found = cls(dates, of["country"], of.get("subdivision"))
         _library(found.country, found.subdivision)
         return found
@@ -155,6 +155,13 @@ class Holidays:
             return ()
         where = "-".join(filter(None, (self.country, self.subdivision)))
         return (f"holidays/{where}/{_library_version()}",)
+
+
+def _day(text: Any) -> date:
+    try:
+        return date.fromisoformat(text)
+    except (TypeError, ValueError) as error:
+        raise ValueError("a holiday reads 2026-12-25") from error
 
 
 @lru_cache(maxsize=1)

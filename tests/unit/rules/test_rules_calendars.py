@@ -169,14 +169,14 @@ def test_a_right_that_cannot_be_meant_is_refused(call: dict[str, Any], code: str
 
 def test_czech_sales_reach_three_months_ahead_and_no_further() -> None:
     bought = local("2026-03-02T23:30", "CZ")
-    SCHEMES["CZ"].check_advance(date(2026, 6, 2), bought)
+    SCHEMES["CZ"].check_advance("10-day", date(2026, 6, 2), bought)
     with pytest.raises(RuleError) as refused:
-        SCHEMES["CZ"].check_advance(date(2026, 6, 3), bought)
+        SCHEMES["CZ"].check_advance("10-day", date(2026, 6, 3), bought)
     assert refused.value.code == "first-day-too-far"
-    SCHEMES["CZ"].check_advance(date(2027, 2, 28), local("2026-11-30T12:00", "CZ"))
+    SCHEMES["CZ"].check_advance("10-day", date(2027, 2, 28), local("2026-11-30T12:00", "CZ"))
     with pytest.raises(RuleError):
-        SCHEMES["CZ"].check_advance(date(2027, 3, 1), local("2026-11-30T12:00", "CZ"))
-    SCHEMES["SK"].check_advance(date(2030, 1, 1), bought)  # no such rule there
+        SCHEMES["CZ"].check_advance("10-day", date(2027, 3, 1), local("2026-11-30T12:00", "CZ"))
+    SCHEMES["SK"].check_advance("10-day", date(2030, 1, 1), bought)  # no such rule there
 
 
 @pytest.mark.parametrize(
