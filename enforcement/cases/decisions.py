@@ -15,9 +15,8 @@ from cameras.models import Site
 from core.errors import BadInput, Conflict, NotFound, ProductError
 from core.models import User
 from enforcement.cases import reasons
-from enforcement.cases.chain import chain_append, digest_of
-from enforcement.cases.history import event_add, event_record, pictures_let_go
-from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case, CaseEvent, ChainEntry
+from enforcement.cases.history import event_add, pictures_let_go
+from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case, CaseEvent
 from enforcement.cases.policies import policy_at
 from enforcement.cases.subjects import asks
 from enforcement.visits.models import VerdictVersion
@@ -80,9 +79,7 @@ def note_clean(case: Case, note: str, *, field: str = "note", most: int = _MOST_
 
 
 def case_audit(case: Case, event: CaseEvent, actor: Actor, *, purpose: str = "case-review") -> None:
-    """A step's entry in the evidence chain and its audit row; the last thing of its transaction."""
-    digest = digest_of(event_record(event))
-    chain_append(case.site, ChainEntry.Kind.DECISION, digest, now=event.at)
+    """The audit row of a step; the last thing of its transaction."""
     record(
         actor,
         "change",

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from django.db.models import Q
 
@@ -43,20 +42,6 @@ def event_add(
     chain_extend(case.site_id, [*entries, event_entry(case, event)], now=now)
     announce("case", case)
     return event
-
-
-def event_record(event: CaseEvent) -> dict[str, Any]:
-    """What the evidence chain attests of an event; its random id makes the digest unguessable."""
-    return {
-        "case": str(event.case_id),
-        "event": str(event.pk),
-        "at": event.at.isoformat(timespec="microseconds"),
-        "from": event.from_state,
-        "to": event.to_state,
-        "actor": event.actor,
-        "reason": event.reason,
-        "note": event.note,
-    }
 
 
 def vouch_lapse(case: Case, now: datetime) -> None:
