@@ -72,7 +72,6 @@ def notice_content(
     say = words.say
     payee = [line.strip() for line in terms.policy.payee.splitlines() if line.strip()]
     amounts = _amounts(terms, words)
-    stay = case.visit_id is not None
     return {
         "lang": words.code,
         "draft": say("letter.preview") if letter.draft else "",
@@ -83,10 +82,9 @@ def notice_content(
         "issued": words.day(terms.dates.issued_on),
         "plate": letter.plate,
         "t": _labels(words),
-        "verdict": _verdict(case, words),
-        "facts": _facts(case, words),
-        "presence": f"{say('facts.presence' if stay else 'facts.passage')} "
-        f"{say('facts.timezone', zone=case.site.timezone)}",
+        "verdict": case_verdict(case, words),
+        "facts": case_facts(case, words),
+        "presence": presence(case, words),
         "money": [[name, value, index == 0] for index, (name, value) in enumerate(amounts)],
         "table": [[say("money.if"), say("money.amount")], *amounts, *_of_which(terms, words)],
         "sightings": sightings_shown(sightings, case.site, words),
@@ -133,7 +131,8 @@ def _labels(words: Language) -> dict[str, str]:
     }
 
 
-def _verdict(case: Case, words: Language) -> str:
+def case_verdict(case: Case, words: Language) -> str:
+    """What the judge found, in a sentence or two."""
     beyond = words.duration(case.overstay_minutes)
     known = case.verdict if words.has(f"verdicts.{case.verdict}") else Verdict.UNPAID.value
     parts = [words.say(f"verdicts.{known}", minutes=beyond)]
@@ -142,7 +141,8 @@ def _verdict(case: Case, words: Language) -> str:
     return " ".join(parts)
 
 
-def _facts(case: Case, words: Language) -> list[list[str]]:
+def case_facts(case: Case, words: Language) -> list[list[str]]:
+    """Where and when: names and what they are."""
     say, zone = words.say, case.site.zone_info
     rows = [[say("facts.place"), case.site.name]]
     if case.visit_id is not None:
@@ -161,6 +161,12 @@ def _facts(case: Case, words: Language) -> list[list[str]]:
     if case.country:
         rows.append([say("facts.country"), case.country])
     return rows
+
+
+def presence(case: Case, words: Language) -> str:
+    """What a camera can tell and what it can't, and whose clock the times are of."""
+    seen = words.say("facts.passage" if case.visit_id is None else "facts.presence")
+    return f"{seen} {words.say('facts.timezone', zone=case.site.timezone)}"
 
 
 def _amounts(terms: NoticeTerms, words: Language) -> list[list[str]]:
@@ -228,10 +234,10 @@ def sightings_shown(
                 "picture_alt": words.say(
                     "pictures.alt_vehicle", role=role, camera=camera, time=time
                 ),
-                "width": _width(one.picture, widest, _HIGHEST_MM),
+                "width": picture_width(one.picture, widest, _HIGHEST_MM),
                 "crop": f"c{index}" if one.crop else "",
                 "crop_alt": words.say("pictures.alt_plate", role=role, camera=camera),
-                "crop_width": _width(one.crop, *_CROP_MM),
+                "crop_width": picture_width(one.crop, *_CROP_MM),
                 "note": words.say("pictures.corrected") if one.corrected else "",
             }
         )
@@ -248,7 +254,7 @@ def pictures_of(sightings: Sequence[Sighting]) -> dict[str, bytes]:
     return named
 
 
-def _width(picture: Picture | None, widest: float, highest: float) -> float:
+def picture_width(picture: Picture | None, widest: float, highest: float) -> float:
     """Millimetres a picture may be wide, so that it is no higher than `highest`."""
     if picture is None:
         return 0.0

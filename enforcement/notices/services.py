@@ -13,49 +13,47 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import transaction
 
-from audit.access import Access, reveal_file, reveal_text
+from audit.access import Access
 from audit.services import Actor
 from cameras.access import person_actor
-from core.errors import BadInput, Conflict, NotFound
+from core.errors import Conflict, NotFound
 from core.models import User
 from core.stages import ring
 from enforcement.cases.chain import chain_append
 from enforcement.cases.deadlines import Channel
 from enforcement.cases.decisions import case_audit, case_held
 from enforcement.cases.issuing import NoticeTerms, case_issue, notice_terms
-from enforcement.cases.models import Case, ChainEntry, Correction, Evidence
+from enforcement.cases.models import Case, ChainEntry
 from enforcement.notices.content import (
     Letter,
-    Sighting,
     evidence_chosen,
     notice_content,
     pictures_of,
 )
+from enforcement.notices.deliveries import (
+    address_checked,
+    address_lines,
+    channel_checked,
+    delivery_queue,
+)
 from enforcement.notices.document import (
     TEMPLATE_VERSION,
     Document,
-    Picture,
     document_make,
     picture_fit,
 )
 from enforcement.notices.languages import Language, language
-from enforcement.notices.models import Notice, NoticeDelivery
+from enforcement.notices.models import Notice
+from enforcement.notices.opening import Opened
 from enforcement.visits.models import VerdictVersion
-from vault.keys import KeyDestroyed
-from vault.models import DataClass, SealedRow
-from vault.sealing import SealBroken, assign_key, seal_file, seal_text
+from vault.models import DataClass
+from vault.sealing import assign_key, seal_file, seal_text
 
-PURPOSE = "case-review"
 _SECRET_BYTES = 16
-_MOST_LINES = 8
-_LONGEST_LINE = 80
 _TRIES = 3
 
 
@@ -83,7 +81,7 @@ def notice_preview(
     The caller has checked that `user` may see the case. Each plate and picture opened leaves its
     audit row. Conflict `policy_missing` or `notice_late`; NotFound `forgotten`.
     """
-    terms = notice_terms(case, channel=_channel(channel), now=now)
+    terms = notice_terms(case, channel=channel_checked(channel), now=now)
     made, _, _ = _compose(case, terms, language(language_code), (), person_actor(user), "", now)
     return made.pdf
 
@@ -105,9 +103,9 @@ def notice_issue(
     site. BadInput `language_unknown`, `channel_unknown`, `address_wrong`; Conflict as of
     `cases.issuing.case_issue`; NotFound `forgotten` when what it would show is gone.
     """
-    actor, words, by = person_actor(user), language(language_code), _channel(channel)
+    actor, words, by = person_actor(user), language(language_code), channel_checked(channel)
     to = address_checked(by, address)
-    lines = _lines(addressee or address) if by is Channel.EMAIL else tuple(to.splitlines())
+    lines = address_lines(addressee) if addressee.strip() else tuple(to.splitlines())
     for _ in range(_TRIES):
         try:
             return _issue(case_id, user, actor, words, by, to, lines, now)
@@ -169,17 +167,6 @@ def _issue(
     return notice
 
 
-def delivery_queue(notice: Notice, channel: str, to: str, *, now: datetime) -> NoticeDelivery:
-    """Put a notice into the outbox; `to` is of `address_checked`. In the caller's transaction."""
-    delivery = NoticeDelivery(notice=notice, channel=channel, queued_at=now, next_at=now)
-    host = urlsplit(settings.PLATEWARDEN_URL).hostname or "localhost"
-    delivery.message_id = f"<{delivery.pk.hex}.notice@{host}>"
-    assign_key(delivery, scope=str(notice.site_id), data_class=DataClass.CASE, now=now)
-    seal_text(delivery, {"address": to})
-    delivery.save(force_insert=True)
-    return delivery
-
-
 def notice_again(notice: Notice, access: Access) -> Document:
     """The document made anew from what is kept of it: the same bytes, for as long as the pictures
     of its case and the version of typst are the same. `notice.case` must be loaded."""
@@ -193,46 +180,6 @@ def notice_again(notice: Notice, access: Access) -> Document:
     return document_make(
         "notice", kept["data"], pictures, at=notice.issued_at, link=str(kept["link"])
     )
-
-
-def address_checked(channel: str, address: str) -> str:
-    """An address a notice can go to; BadInput `address_wrong` otherwise."""
-    if channel == Channel.EMAIL:
-        try:
-            validate_email(address.strip())
-        except ValidationError as error:
-            raise BadInput(
-                "address_wrong", "This is no e-mail address.", field="address"
-            ) from error
-        return address.strip()
-    lines = _lines(address)
-    if len(lines) < 2:
-        raise BadInput(
-            "address_wrong", "Write the name and the postal address, line by line.", field="address"
-        )
-    return "\n".join(lines)
-
-
-def _lines(text: str) -> tuple[str, ...]:
-    lines = tuple(line.strip() for line in text.splitlines() if line.strip())
-    if len(lines) > _MOST_LINES or any(
-        len(line) > _LONGEST_LINE or not line.isprintable() for line in lines
-    ):
-        raise BadInput(
-            "address_wrong",
-            f"An address has at most {_MOST_LINES} lines of {_LONGEST_LINE} characters.",
-            field="address",
-        )
-    return lines
-
-
-def _channel(name: str) -> Channel:
-    try:
-        return Channel(name)
-    except ValueError as error:
-        raise BadInput(
-            "channel_unknown", "Choose how the notice goes out.", field="channel"
-        ) from error
 
 
 def _deadlines(terms: NoticeTerms) -> dict[str, str]:
@@ -269,7 +216,7 @@ def _compose(
 ) -> tuple[Document, dict[str, Any], str]:
     """The document, what to keep so that it can be made again, and the address of its page."""
     corrections = list(case.corrections.order_by("at", "pk"))
-    shown = _Opened(case, actor)
+    shown = Opened(case, actor)
     sightings = [
         shown.sighting(one, corrections) for one in evidence_chosen(case, case.evidence.all())
     ]
@@ -291,40 +238,3 @@ def _compose(
         if picture is not None
     }
     return document, {"data": data, "pictures": names}, link
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """Opens what a document shows, each with its audit row."""
-
-    case: Case
-    actor: Actor
-
-    def text(self, row: SealedRow) -> str:
-        """The plate in a row; NotFound `forgotten` when it is gone."""
-        try:
-            return reveal_text(
-                row, "text", actor=self.actor, purpose=PURPOSE, case_ref=self.case.number
-            )
-        except (KeyDestroyed, SealBroken) as error:
-            raise NotFound("forgotten", "This plate is no longer kept.") from error
-
-    def sighting(self, evidence: Evidence, corrections: Sequence[Correction]) -> Sighting:
-        """A read with its pictures, those that are still there."""
-        return Sighting(
-            evidence,
-            self._picture(evidence, "picture"),
-            self._picture(evidence, "crop"),
-            corrected=any(one.evidence_id == evidence.pk for one in corrections),
-        )
-
-    def _picture(self, evidence: Evidence, field: str) -> Picture | None:
-        if not getattr(evidence, field):
-            return None
-        try:
-            data = reveal_file(
-                evidence, field, actor=self.actor, purpose=PURPOSE, case_ref=self.case.number
-            )
-        except (FileNotFoundError, KeyDestroyed, SealBroken):
-            return None
-        return picture_fit(data)
