@@ -29,6 +29,7 @@ from enforcement.notices.opening import Opened
 from enforcement.visits.models import VerdictVersion
 
 _HIGHEST_MM = 85.0
+_OUT = (NoticeDelivery.State.SENT, NoticeDelivery.State.PRINTED, NoticeDelivery.State.RETURNED)
 
 
 def pack_make(*, case: Case, user: User, language_code: str) -> Document:
@@ -165,21 +166,16 @@ def _notice(case: Case, notice: Notice | None, words: Language) -> list[list[str
     if notice is None:
         return []
     zone = case.site.zone_info
-    out = (NoticeDelivery.State.SENT, NoticeDelivery.State.PRINTED, NoticeDelivery.State.RETURNED)
-    return [
+    rows = [
         [words.say("letter.number"), notice.number],
         [words.say("letter.issued"), words.moment(notice.issued_at, zone)],
         [words.say("money.amount"), words.money(notice.amount, notice.currency)],
-        *(
-            [
-                words.say("pack.delivered"),
-                f"{words.say(f'channels.{delivery.channel}')}, "
-                f"{words.moment(delivery.done_at, zone)}",
-            ]
-            for delivery in notice.deliveries.filter(state__in=out)
-            if delivery.done_at is not None
-        ),
     ]
+    for delivery in notice.deliveries.filter(state__in=_OUT, done_at__isnull=False):
+        how = words.say(f"channels.{delivery.channel}")
+        when = words.moment(delivery.done_at or notice.issued_at, zone)
+        rows.append([words.say("pack.delivered"), f"{how}, {when}"])
+    return rows
 
 
 def _chain(case: Case, attested: Sequence[tuple[str, bytes]], words: Language) -> list[list[str]]:
