@@ -76,7 +76,7 @@ def judge_stay(
             if judged.apart
             else None,
             fuzzy=stay.fuzzy,
-            awaiting_camera=state.all_heard_through < stay.end,
+            awaiting_camera=state.all_heard_through <= stay.end,
             suspended=state.suspended,
         )
         judgement = weigh(judgement, stay.readings, rules, doubts)

@@ -18,6 +18,7 @@ from enforcement.rights.explain import of_rule
 from enforcement.rights.facts import RuleError, SiteState
 from enforcement.rights.matching import matches
 from enforcement.rights.outcomes import (
+    ACCUSING,
     ENGINE,
     Judgement,
     Looked,
@@ -315,10 +316,12 @@ def _of_visit(
     closed = all(passage.status == Passage.Status.CLOSED for passage in ends)
     end = max(one.end or one.start, *(passage.last_at for passage in ends))
     heard = circumstances.state(site).all_heard_through
-    decision.provisional = not closed or heard < end or judgement.verdict is Verdict.PENDING
+    # whether an accusation or a doubt has to wait for a camera, the judge has said already
+    waits = heard <= end and judgement.verdict not in ACCUSING
+    decision.provisional = not closed or waits or judgement.verdict is Verdict.PENDING
     certain = max(end, payment_end or end)
     # closing itself wakes the judge: only then is another camera worth waiting for
-    decision.awaits_through = certain if closed and heard < certain else None
+    decision.awaits_through = certain if closed and heard <= certain else None
     return decision
 
 
@@ -332,7 +335,7 @@ def _of_passage(passage: Passage, state: SiteState) -> Decision:
         line = Looked(None, "doubt", True, None, "no-stay", "Not part of a stay: nothing to judge.")
         judgement = Judgement(Verdict.NONE, None, explanation=(line,), rules=(ENGINE,))
     closed = passage.status == Passage.Status.CLOSED
-    heard = state.all_heard_through >= passage.last_at
+    heard = state.all_heard_through > passage.last_at
     return Decision(
         subject=Subject(passage_id=passage.pk),
         site_id=passage.site_id,

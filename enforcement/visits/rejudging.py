@@ -47,7 +47,7 @@ WITH heard AS (
     SELECT v.passage_id, v.visit_id
     FROM visits_verdictversion v LEFT JOIN heard ON heard.site_id = v.site_id
     WHERE v.current AND v.awaits_through IS NOT NULL
-        AND v.awaits_through <= coalesce(heard.through, 'infinity')
+        AND v.awaits_through < coalesce(heard.through, 'infinity')
 ), ids AS (
     SELECT passage_id AS id FROM due WHERE passage_id IS NOT NULL
     UNION

@@ -637,10 +637,10 @@ class TestAwaiting:
         ).visit()
 
     def test_no_case_before_every_camera_reported(self) -> None:
-        heard = {"in": "11:00:00", "out": "11:00:00", "road": "10:29:59"}
+        heard = {"in": "11:00:00", "out": "11:00:00", "road": "10:30:00"}
         assert verdict(self.played(heard))[:2] == ("pending", "awaiting-camera")
         assert self.played(heard)["case"] is None
-        assert verdict(self.played({**heard, "road": "10:30:00"}))[:2] == ("unpaid", "no-right")
+        assert verdict(self.played({**heard, "road": "10:30:01"}))[:2] == ("unpaid", "no-right")
 
     def test_a_camera_never_heard_of_is_awaited(self) -> None:
         heard = {"in": "11:00:00", "out": "11:00:00"}
