@@ -24,8 +24,6 @@ BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 _FOREVER = datetime(2190, 1, 1, tzinfo=UTC)
 _SITE_SLUG = "site"
-_ALSO_PAYMENTS = {"reservation", "validation"}
-"""Kinds of domain-rules §3 that excuse as a payment does."""
 _LONGEST_CATEGORY = 16
 _MOST_MINUTES = 60 * 24 * 366 * 10
 
@@ -192,10 +190,6 @@ def _site(data: Mapping[str, Any]) -> SiteSpec:
 
 def _right(data: Mapping[str, Any], where: str) -> RightSpec:
     said = dict(data)
-    if said.get("kind") in _ALSO_PAYMENTS:
-        # one name in the product, two in the file: they must not be versions of each other
-        said["id"] = f"{said['kind']}:{said.get('id')}"
-        said["kind"] = "payment"
     if said.get("kind") != "vignette":
         said["site"] = _SITE_SLUG
     else:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from audit.services import Actor
 from cameras.intake import Sent
@@ -26,11 +26,12 @@ from enforcement.cases.services import cases_act
 from enforcement.rights.models import Provider, Scheme, SiteRules
 from enforcement.rights.outcomes import SiteKind
 from enforcement.rights.services import right_receive, schemes_load
+from enforcement.visits.models import VerdictVersion
 from enforcement.visits.services import passages_judge, passages_rejudge_due
 from enforcement.visits.verdicts import nothing_final
 from enforcement.watchlist.services import entry_add, reads_watch, watchlist_create
 from plates.gathering import passages_end, reads_gather
-from plates.models import Passage
+from plates.models import Passage, PlateRead
 from plates.services import captures_recognise
 from scenarios.parsing import ReadSpec, RightSpec, Scenario
 from scenarios.report import Played, report
@@ -99,10 +100,11 @@ class _Player:
                 self._deliver(event, place, at)
             else:
                 self._see(event, at)
+                self._take_in(at)
             self._settle(at)
+        self._look_at_who_is_inside(now)
         self._settle(now)
-        if Passage.objects.exclude(judged_revision=F("revision")).exists():
-            raise NotSettled
+        self._check_settled()
         return report(self.played, self.site)
 
     # --- the site ----------------------------------------------------------------------------
@@ -208,22 +210,37 @@ class _Player:
         capture = capture_receive(camera=self.cameras[spec.camera], sent=sent, now=at)
         self.played.captures[capture.pk] = spec
 
+    def _take_in(self, now: datetime) -> None:
+        """What the workers do with the one capture that has just come."""
+        captures_recognise(now=now)
+        reads_watch(now=now)
+        reads_gather(now=now)
+        passages_end(site_id=self.site.pk)
+
     def _settle(self, now: datetime) -> None:
         """What the workers do until nothing is left to do."""
         if not self.played.captures:
             return  # rights alone move nothing
-        while captures_recognise(now=now):
+        while passages_rejudge_due(now=now) + passages_judge(now=now) + cases_act(now=now):
             pass
-        while reads_watch(now=now):
-            pass
-        while (
-            reads_gather(now=now)
-            + passages_end(site_id=self.site.pk)
-            + passages_rejudge_due(now=now)
-            + passages_judge(now=now)
-            + cases_act(now=now)
-        ):
-            pass
+
+    def _look_at_who_is_inside(self, now: datetime) -> None:
+        """Have open visits judged at the last moment, too: whether an exit camera is silent is a
+        question of the moment, and nothing else may happen there that would ask it."""
+        VerdictVersion.objects.filter(site=self.site, current=True, visit_status="open").update(
+            due_at=now
+        )
+
+    def _check_settled(self) -> None:
+        """Stages log what they can't do and leave it: nothing may be left here."""
+        waiting = (
+            PlateRead.objects.filter(Q(passage_id__isnull=True) | Q(watched_at__isnull=True)),
+            Passage.objects.exclude(judged_revision=F("revision")),
+            VerdictVersion.objects.filter(act_due=True),
+        )
+        read = PlateRead.objects.filter(site=self.site).count()
+        if read != len(self.played.captures) or any(rows.exists() for rows in waiting):
+            raise NotSettled
 
 
 def _schemes_from_the_beginning() -> None:

@@ -11,7 +11,7 @@ from cameras.models import Site
 from enforcement.cases.models import OPEN_STATES, Case
 from enforcement.rights.facts import Reading, is_skewed
 from enforcement.rights.matching import accuse
-from enforcement.rights.outcomes import CaseState, Reason, SiteKind, Verdict
+from enforcement.rights.outcomes import CaseState, SiteKind
 from enforcement.visits.models import VerdictVersion, Visit
 from enforcement.visits.pairing import Passage as Passing
 from enforcement.visits.passages import debounce
