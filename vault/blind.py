@@ -24,6 +24,7 @@ class Kind(StrEnum):
 
     EXACT = "exact"  # the canonical plate
     CLASS = "class"  # its OCR-equivalence class
+    NEAR = "near"  # what is left of a class without some characters, at one site
     EVENT = "event"  # a client's own id of an event or a right, which may contain a plate
 
 
@@ -71,12 +72,27 @@ def equivalent_lookup(plate: str) -> list[uuid.UUID]:
 def classes_lookup(classes: Iterable[str]) -> list[str]:
     """Tokens to search OCR-equivalence classes by, as the 32 hex digits of each: made for hundreds
     at once, of which most are found nowhere."""
-    keys = [(f"{number:02x}", _derived(number, Kind.CLASS)) for number in keyring.index().keys]
+    return _hex_tokens(Kind.CLASS, classes)
+
+
+def _hex_tokens(kind: Kind, texts: Iterable[str]) -> list[str]:
+    keys = [(f"{number:02x}", _derived(number, kind)) for number in keyring.index().keys]
     return [
-        number + hmac.digest(key, name.encode(), "sha256").hex()[:30]
-        for name in classes
+        number + hmac.digest(key, text.encode(), "sha256").hex()[:30]
+        for text in texts
         for number, key in keys
     ]
+
+
+def near(site: uuid.UUID, variants: Iterable[str]) -> list[uuid.UUID]:
+    """Tokens to store of what is left of a plate's class, for one site: elsewhere the same plate
+    has others, so that nobody can tell by them who is near whom across sites."""
+    return [token(Kind.NEAR, f"{site}:{variant}") for variant in variants]
+
+
+def near_lookup(site: uuid.UUID, variants: Iterable[str]) -> list[str]:
+    """Tokens to search such variants by, as 32 hex digits each."""
+    return _hex_tokens(Kind.NEAR, (f"{site}:{variant}" for variant in variants))
 
 
 # --- tokens that leave the house ------------------------------------------------------------------

@@ -49,6 +49,19 @@ def _alignment(a: str, b: str) -> int:
     return min(above[-1], FAR)
 
 
+def shortened(text: str, extra: Sequence[str] = ()) -> set[str]:
+    """The text's OCR class and all that is left of it without one or two characters.
+
+    Two texts less than `FAR` slips apart (a wrong, missing, extra or swapped character) share at
+    least one of these, so what is near can be looked up by equality: some 29 of a plate of seven.
+    """
+    found = last = {ocr_class(text, extra)}
+    for _ in range(FAR - 1):
+        last = {one[:place] + one[place + 1 :] for one in last for place in range(len(one))}
+        found = found | last
+    return found
+
+
 def accuse(
     reading: Reading, text: str, country: str | None, *, floor: float, classes: Sequence[str] = ()
 ) -> Certainty | None:

@@ -5,6 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -359,7 +360,11 @@ class RightPlate(SealedRow):
     text = SealedTextField()
     token_exact = TokenField(db_index=True)
     token_class = TokenField(db_index=True)
+    tokens_near = ArrayField(models.UUIDField(), default=list)  # where bound to a site and few
     country = models.CharField(max_length=6, blank=True)  # "" fits any country
+
+    class Meta:
+        indexes = [GinIndex(fields=["tokens_near"], name="right_plate_near")]
 
     def __str__(self) -> str:
         return f"plate of right {self.right_id}"

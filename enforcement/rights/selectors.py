@@ -173,15 +173,22 @@ def _counts_at(sites: Iterable[Site]) -> Q:
     return Q(site__in=sites) | Q(site__isnull=True) & without_site
 
 
-def site_rights(site: Site, start: datetime, end: datetime) -> list[Right]:
+def site_rights(
+    site: Site, start: datetime, end: datetime, *, near: Collection[str] | None = None
+) -> list[Right]:
     """Payments, permits and exemptions bound to `site` whose interval touches `[start, end]`.
 
-    All of them, whatever their plates: few enough to compare texts with. Newest versions only,
-    plates prefetched and still sealed (`rule_rights` opens them).
+    With `near`, only those of which something is left over that is one of these variants
+    (`matching.shortened`); without, all of them. Newest versions only, plates prefetched and still
+    sealed (`rule_rights` opens them).
     """
+    rights = Right.objects.filter(site=site, current=True, kind__in=FEW)
+    if near is not None:
+        tokens = blind.near_lookup(site.pk, near)
+        plates = RightPlate.objects.filter(_Overlapping(F("tokens_near"), tokens))
+        rights = rights.filter(pk__in=set(plates.values_list("right_id", flat=True)))
     return list(
-        Right.objects.filter(site=site, current=True, kind__in=FEW)
-        .filter(Q(starts_at__isnull=True) | Q(starts_at__lte=end))
+        rights.filter(Q(starts_at__isnull=True) | Q(starts_at__lte=end))
         .filter(Q(ends_at__isnull=True) | Q(ends_at__gte=start))
         .filter(Q(withdrawn_at__isnull=True) | Q(withdrawn_at__gte=start))
         .prefetch_related("plates")
@@ -245,11 +252,19 @@ class _Among(Lookup):
     """The column is one of these tokens, in hex: one parameter, however many there are."""
 
     prepare_rhs = False
+    condition = "{column} = ANY(%s::uuid[])"
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[str | int, ...]]:
-        """`column = ANY('{…}')`."""
+        """The condition with its one array."""
         column, params = self.process_lhs(compiler, connection)
-        return f"{column} = ANY(%s::uuid[])", (*params, "{" + ",".join(self.rhs) + "}")
+        array = "{" + ",".join(self.rhs) + "}"
+        return self.condition.format(column=column), (*params, array)
+
+
+class _Overlapping(_Among):
+    """The column's array holds one of these tokens."""
+
+    condition = "{column} && %s::uuid[]"
 
 
 def rule_rights(rights: Iterable[Right], access: Access) -> list[facts.Right]:

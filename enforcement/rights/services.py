@@ -24,8 +24,9 @@ from enforcement.rights import calendars
 from enforcement.rights.calendars import day_start
 from enforcement.rights.facts import RuleError
 from enforcement.rights.intake import RightInput
+from enforcement.rights.matching import shortened
 from enforcement.rights.models import Provider, Right, RightPlate, RightTouch, Scheme
-from enforcement.rights.selectors import provider_sites, scheme_value
+from enforcement.rights.selectors import FEW, provider_sites, scheme_value
 from vault import blind
 from vault.models import DataClass
 from vault.sealing import assign_key, seal_text
@@ -85,12 +86,13 @@ class Registrar:
         """The right as unsaved, sealed rows; BadInput for what its site or scheme refuses."""
         site = self.site_of(data)
         name = right_name(self.provider, site, data.kind, data.id)
+        content = data.content()
         right = Right(
             kind=data.kind,
             site=site,
             provider=self.provider,
             external_token=blind.token(blind.Kind.EVENT, name),
-            content_token=blind.token(blind.Kind.EVENT, data.content()),
+            content_token=blind.token(blind.Kind.EVENT, content),
             version=1 if data.version is None else data.version,
             scheme=data.scheme,
             product=data.product,
@@ -114,6 +116,9 @@ class Registrar:
                 right=right,
                 token_exact=blind.exact(text),
                 token_class=blind.equivalent(text),
+                tokens_near=blind.near(site.pk, shortened(text))
+                if site is not None and right.kind in FEW
+                else [],
                 country=data.country,
                 data_class=right.data_class,
                 data_key=right.data_key,
@@ -128,7 +133,7 @@ class Registrar:
             right=right,
             plates=plates,
             names=blind.tokens(blind.Kind.EVENT, name),
-            contents=blind.tokens(blind.Kind.EVENT, data.content()),
+            contents=blind.tokens(blind.Kind.EVENT, content),
         )
 
     def _settle_interval(self, right: Right, data: RightInput) -> None:

@@ -360,7 +360,7 @@ def _settle(
 ) -> None:
     """Note on each judged visit whether it may be enforced and since when it is final."""
     moved = []
-    used: set[uuid.UUID] = set()
+    over: list[tuple[Visit, list[Passage]]] = []
     for decision in decisions:
         pk = decision.subject.visit_id
         if pk is None:
@@ -369,15 +369,34 @@ def _settle(
         may = enforceable(work.pairs[pk], judgements[pk], suspended=suspended)
         final_at = final_since(decision, None if pk in replay.changed else row.final_at, now)
         if final_at is not None and final_at != row.final_at:
-            ends = [work.passages[end] for end in visit_ends(row)]
-            used |= set(payments_used_by(site, row, ends))
+            over.append((row, [work.passages[end] for end in visit_ends(row)]))
         if (row.enforceable, row.final_at) != (may, final_at):
             row.enforceable, row.final_at = may, final_at
             moved.append(row)
     if moved:
-        Visit.objects.bulk_update(moved, ["enforceable", "final_at"])
-    if used:
+        _visits_settle(moved)
+    if used := payments_used_by(site, over):
         right_mark_used(right_ids=used, now=now)
+
+
+_SETTLED = """
+UPDATE visits_visit t SET enforceable = v.enforceable, final_at = v.final_at
+FROM unnest(%s::uuid[], %s::bool[], %s::timestamptz[]) AS v(id, enforceable, final_at)
+WHERE t.id = v.id
+"""
+
+
+def _visits_settle(visits: Iterable[Visit]) -> None:
+    rows = sorted(visits, key=lambda one: one.pk)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _SETTLED,
+            [
+                [row.pk for row in rows],
+                [row.enforceable for row in rows],
+                [row.final_at for row in rows],
+            ],
+        )
 
 
 def _mark(

@@ -11,8 +11,9 @@ from audit.access import Access
 from cameras.models import Site
 from core.platetext import ocr_class
 from enforcement.rights.facts import END, Right, SiteRules
-from enforcement.rights.matching import FAR, matches
+from enforcement.rights.matching import matches, shortened
 from enforcement.rights.models import Right as RightRow
+from enforcement.rights.models import RightPlate
 from enforcement.rights.presence import Presence, Presences
 from enforcement.rights.selectors import (
     FEW,
@@ -26,19 +27,6 @@ from enforcement.visits.neighbours import visit_ends
 from enforcement.visits.pairing import Visit as Pair
 from plates.models import Passage
 from vault import blind
-
-
-def shortened(text: str, classes: Sequence[str]) -> set[str]:
-    """The text's OCR class and all that is left of it without one or two characters.
-
-    Two texts within two slips of each other (a wrong, missing, extra or swapped character) share
-    at least one of these, so that hundreds of rights needn't be compared with every visit.
-    """
-    found = last = {ocr_class(text, classes)}
-    for _ in range(FAR - 1):
-        last = {one[:place] + one[place + 1 :] for one in last for place in range(len(one))}
-        found = found | last
-    return found
 
 
 class Excuses:
@@ -62,11 +50,17 @@ class Excuses:
         self._note(visits, registry_rights(self.site, classes))
 
     def few(self, visits: Mapping[uuid.UUID, Pair]) -> None:
-        """Look at everything bound to the site that overlaps these visits, too: a right a slip
-        away can't be looked up."""
+        """Look up the rights bound to the site that lie a slip or two away from these visits and
+        overlap them, too."""
         start = min(visit.start for visit in visits.values())
         end = max(visit.end or visit.start for visit in visits.values())
-        self._note(visits, site_rights(self.site, start, end))
+        variants = {
+            variant
+            for visit in visits.values()
+            for passage in visit.passages
+            for variant in shortened(passage.reading.text)
+        }
+        self._note(visits, site_rights(self.site, start, end, near=variants))
 
     def _note(self, visits: Mapping[uuid.UUID, Pair], rows: list[RightRow]) -> None:
         unopened = [row for row in rows if row.pk not in self._values]
@@ -182,17 +176,31 @@ def rights_used_by(
     return found
 
 
-def payments_used_by(site: Site, visit: Visit, ends: Iterable[Passage]) -> list[uuid.UUID]:
-    """The payments that this visit's vehicle used up by being there: named exactly, of no other
-    country, and running at some time of the visit."""
-    ends = list(ends)
-    countries = {end.country for end in ends if end.country}
-    named = Q(plates__token_exact__in=[end.token_exact for end in ends])
-    if len(countries) == 1:
-        named &= Q(plates__country__in=["", *countries])
-    return list(
-        RightRow.objects.filter(Q(site=site) | Q(site__isnull=True))
-        .filter(named, kind__in=SESSIONS, current=True, used_up_at__isnull=True)
-        .filter(starts_at__lte=visit.exited_at or END, ends_at__gte=_start(visit))
-        .values_list("pk", flat=True)
-    )
+def payments_used_by(
+    site: Site, visits: Iterable[tuple[Visit, Sequence[Passage]]]
+) -> set[uuid.UUID]:
+    """The payments that the vehicles of these visits, each with its passages, used up by being
+    there: named exactly, of no other country, and running at some time of the visit."""
+    visits = list(visits)
+    tokens = {end.token_exact for _, ends in visits for end in ends}
+    if not tokens:
+        return set()
+    named: dict[uuid.UUID, list[tuple[uuid.UUID, str, datetime, datetime]]] = defaultdict(list)
+    for token, right_id, country, starts_at, ends_at in (
+        RightPlate.objects.filter(token_exact__in=list(tokens))
+        .filter(Q(right__site=site) | Q(right__site__isnull=True))
+        .filter(right__kind__in=SESSIONS, right__current=True, right__used_up_at__isnull=True)
+        .values_list("token_exact", "right_id", "country", "right__starts_at", "right__ends_at")
+    ):
+        if starts_at is not None and ends_at is not None:
+            named[token].append((right_id, country, starts_at, ends_at))
+    return {
+        right_id
+        for visit, ends in visits
+        for countries in [{end.country for end in ends if end.country}]
+        for end in ends
+        for right_id, country, starts_at, ends_at in named[end.token_exact]
+        if starts_at <= (visit.exited_at or END)
+        and ends_at >= _start(visit)
+        and (len(countries) != 1 or country in ("", *countries))
+    }

@@ -422,7 +422,7 @@ def test_rights_are_looked_up_by_index_and_opened_in_one_audited_batch(
     with django_assert_num_queries(2):
         rights = site_rights(site, FROM, TO)
     assert len(rights) == 20
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(2):
         (near,) = registry_rights(site, [ocr_class("A812CD7")])
     before = AuditRow.objects.count()
     values = opened([*rights, near])

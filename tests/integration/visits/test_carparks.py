@@ -6,9 +6,8 @@ from datetime import timedelta
 import pytest
 
 from cameras.models import Camera, Capture
-from enforcement.rights.matching import FAR, cost
+from enforcement.rights.matching import FAR, cost, shortened
 from enforcement.rights.models import Right
-from enforcement.visits.excuses import shortened
 from enforcement.visits.models import VerdictVersion, Visit
 from enforcement.visits.selectors import occupancy, site_suspended
 from tests.integration.visits.world import at, car_park
