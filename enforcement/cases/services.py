@@ -18,6 +18,7 @@ from django.db import DatabaseError, connection
 from audit.access import Access, stage_batch
 from core.live import announce
 from enforcement.cases.chain import chain_extend
+from enforcement.cases.charges import unpaid_charge
 from enforcement.cases.evidence import evidence_copy
 from enforcement.cases.history import JUDGE, event_add, pictures_let_go, vouch_lapse
 from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case
@@ -178,6 +179,7 @@ def _open(
     )
     policy = policy_at(verdict.site, case.seen_to)
     case.last_issue_day = policy.last_issue_day(case.seen_to) if policy is not None else None
+    case.tariff_amount = unpaid_charge(verdict, subject, policy)
     assign_key(case, scope=str(verdict.site_id), data_class=DataClass.CASE, now=now)
     seal_text(case, {"text": access.text(first)})
     case.save(force_insert=True)
@@ -212,6 +214,7 @@ def _update(
         case.overstay_minutes = verdict.overstay_minutes
         case.explanation = _explained(verdict, standing)
         case.verdict_id = verdict.pk
+        case.tariff_amount = unpaid_charge(verdict, subject, policy_at(case.site, case.seen_to))
         vouch_lapse(case, now)
     case.passage_ids = [*case.passage_ids, *(str(one.pk) for one in new)]
     case.seen_from = min([case.seen_from, *(one.first_at for one in new)])

@@ -28,8 +28,10 @@ from enforcement.cases.settling import (
     case_write_off,
     payment_record,
 )
+from enforcement.rights.models import Tariff
 from tests.integration.cases.lives import (
     ADDRESSEE,
+    LONG_AGO,
     act,
     confirm,
     issue,
@@ -121,6 +123,24 @@ def test_the_unpaid_charge_is_added_where_the_policy_says_so(park: World) -> Non
     assert (terms.amount, terms.discount_amount, terms.tariff_amount) == (10_000, 6_000, None)
 
 
+def test_a_case_knows_the_unpaid_charge_of_its_stay(park: World) -> None:
+    everyday = {"name": "day", "days": [1, 2, 3, 4, 5, 6, 7], "from": "00:00", "to": "24:00"}
+    Tariff.objects.create(
+        site=park.site,
+        name="hourly",
+        effective_from=LONG_AGO,
+        currency="GBP",
+        rules={"bands": [{**everyday, "steps": [{"minutes": 30, "amount": 100}]}]},
+    )
+    policy(park)
+    assert unpaid(park).tariff_amount == 200
+    park.right("payment", "3CD4567", country="CZ", from_=at("09:00", 1), to=at("09:30", 1))
+    overstayed = unpaid(park, "3CD4567", day=1)
+    assert (overstayed.verdict, overstayed.tariff_amount) == ("overstay", 100)
+    policy(park, effective_from=at("00:00", 2), currency="EUR")
+    assert unpaid(park, "5EF6789", day=2).tariff_amount is None  # pounds are not asked in euros
+
+
 def test_no_notice_without_a_policy(park: World, olga: User) -> None:
     case = unpaid(park)
     confirm(case, olga, park.now)
@@ -152,17 +172,15 @@ def test_no_notice_after_its_last_day_and_the_day_runs_out_visibly(park: World, 
 
 
 def test_the_last_day_is_the_sites_own(park: World, olga: User) -> None:
+    park.site.timezone = "Europe/Prague"
+    park.site.save()
     policy(park, issue_days=1)
-    case = unpaid(park)
-    confirm(case, olga, park.now)
-    # 23:30 in Prague on the last day: in UTC it is 22:30
-    assert issue(case.pk, olga, at("23:30", 1))[0].state == "notice-issued"
-    other = car_park("other")
-    policy(other, issue_days=1)
-    late = unpaid(other, "3CD4567")
-    confirm(late, olga, other.now)
+    case, other = unpaid(park), unpaid(park, "3CD4567")
+    for one in (case, other):
+        confirm(one, olga, park.now)
+    assert issue(case.pk, olga, at("22:59", 1))[0].state == "notice-issued"  # 23:59 there
     with pytest.raises(Conflict, match="notice_late"):
-        issue(late.pk, olga, at("00:30", 2))
+        issue(other.pk, olga, at("23:00", 1))
 
 
 def test_a_policy_that_comes_later_gives_waiting_cases_their_day(park: World) -> None:
