@@ -138,7 +138,7 @@ class Played:
 
     def _state(self, moment: datetime) -> SiteState:
         heard = {
-            camera: self.heard.get(camera, BEGINNING) if self.heard else moment
+            camera: self.heard.get(camera, BEGINNING) if self.heard else self.now
             for camera in self.roles
         }
         exits = [heard[camera] for camera, role in self.roles.items() if role is Role.EXIT]
