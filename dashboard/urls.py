@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from dashboard.views import alerts, audit, cameras, cases, feed, health, overview, purpose, reads
+from dashboard.views import (
+    alerts,
+    audit,
+    cameras,
+    cases,
+    feed,
+    health,
+    notice_page,
+    notices,
+    overview,
+    purpose,
+    reads,
+)
 from dashboard.views import search as searching
 
 urlpatterns = [
@@ -39,6 +51,23 @@ urlpatterns = [
         cases.cases_evidence,
         {"which": "crop"},
         name="cases_crop",
+    ),
+    path("cases/<uuid:case_id>/notice/draft/", notices.notices_preview, name="notices_preview"),
+    path("cases/<uuid:case_id>/notice/issue/", notices.notices_issue, name="notices_issue"),
+    path("cases/<uuid:case_id>/notice/pdf/", notices.notices_pdf, name="notices_pdf"),
+    path("cases/<uuid:case_id>/notice/again/", notices.notices_again, name="notices_again"),
+    path("cases/<uuid:case_id>/evidence/pdf/", notices.notices_pack, name="notices_pack"),
+    path("letters/", notices.letters, name="letters"),
+    path("letters/<uuid:delivery_id>/returned/", notices.notices_returned, name="notices_returned"),
+    path("letters/print/<uuid:site_id>/", notices.letters_print, name="letters_print"),
+    path("letters/batch/<uuid:batch_id>/pdf/", notices.letters_pdf, name="letters_pdf"),
+    path("letters/batch/<uuid:batch_id>/list/", notices.letters_list, name="letters_list"),
+    # the addressee's page: the secret in its address is the gate
+    path("notice/<str:number>/<str:secret>/", notice_page.notice_page, name="notice_page"),
+    path(
+        "notice/<str:number>/<str:secret>/pdf/",
+        notice_page.notice_page_pdf,
+        name="notice_page_pdf",
     ),
     path("alerts/", alerts.alerts, name="alerts"),
     path("alerts/rows/", alerts.alerts_rows, name="alerts_rows"),
