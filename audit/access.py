@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import structlog
 from django.db import Error, transaction
+from django.db.models import Model
 
 from audit.freetext import reference
 from audit.purposes import checked
@@ -118,6 +119,38 @@ def reveal_file(
     """
     _write(row, actor, action, purpose, case_ref, shows=shows, detail={"field": field})
     return sealing.open_file(row, field)
+
+
+def reveal_all(
+    rows: Sequence[SealedRow],
+    *,
+    subject: Model,
+    actor: Actor,
+    purpose: str,
+    case_ref: str = "",
+    action: str = "export",
+) -> Access:
+    """All that is sealed in `rows`, of one `subject`, for one person or client: a row for each of
+    their plates is written first. Call it outside a transaction, open with what it returns.
+
+    BadInput as for `reveal_text`.
+    """
+    checked(purpose, case_ref, person=actor.kind == "person")
+    found = (getattr(row, "token_exact", None) for row in rows)
+    tokens = list(dict.fromkeys(token for token in found if token is not None))
+    case_ref = reference(case_ref, tokens)
+    with transaction.atomic():
+        for token in tokens:
+            record(
+                actor,
+                action,
+                purpose=purpose,
+                case_ref=case_ref,
+                subject=subject._meta.label_lower,
+                subject_id=subject.pk,
+                tokens=[token],
+            )
+    return Access()
 
 
 def _write(

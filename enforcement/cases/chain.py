@@ -92,6 +92,12 @@ def chain_proof(site_id: uuid.UUID, seqs: Iterable[int], head: int) -> list[Chai
     return list(ChainEntry.objects.filter(site_id=site_id, seq__in=wanted).order_by("seq"))
 
 
+def chain_sites() -> list[uuid.UUID]:
+    """The sites that have a chain, also those that are gone."""
+    first = ChainEntry.objects.filter(seq=1)
+    return list(first.order_by("at", "site_id").values_list("site_id", flat=True))
+
+
 def chain_verify(site_id: uuid.UUID) -> ChainReport:
     """Walk a site's whole chain: numbers without gaps, every link and every digest."""
     digests: dict[int, bytes] = {0: GENESIS}

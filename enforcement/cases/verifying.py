@@ -89,6 +89,11 @@ def pack_bytes(files: Mapping[str, bytes]) -> bytes:
     return out.getvalue()
 
 
+def fingerprint_of(public: bytes) -> str:
+    """SHA-256 of an Ed25519 public key (32 bytes), in hex."""
+    return hashlib.sha256(public).hexdigest()
+
+
 # --- the chain -----------------------------------------------------------------------------------
 
 
@@ -215,7 +220,7 @@ def _signature(files: Mapping[str, bytes], keys: Collection[str], report: Report
             raise ValueError("not in its one form")
         if found["algorithm"] != "Ed25519" or statement["format"] != FORMAT:
             raise ValueError("of an unknown format")
-        report.key = hashlib.sha256(public).hexdigest()
+        report.key = fingerprint_of(public)
         if found["key"] != report.key:
             raise ValueError("the key does not have the fingerprint it says")
         Ed25519PublicKey.from_public_bytes(public).verify(signature, signed)
