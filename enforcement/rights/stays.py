@@ -175,6 +175,10 @@ class _Judged:
             tolerated = self._tolerated(helps)
             if tolerated:
                 return self._by_tolerance(exact, tolerated)
+            near = [match for match in self.few.candidates[2] if helps(match.right)]
+            if near:
+                self._look(*self.few.exact, code="exact", applied=True)
+                return self._two_slips(near)
         self._look(*self.few.exact, code="exact", applied=True)
         return self._beyond(exact, covered)
 
@@ -219,15 +223,18 @@ class _Judged:
             return needs_none
         near, elsewhere = self.few.candidates[2], self.few.other_country
         if near:
-            if several(near):
-                return self._several(near)
-            self._look(*near)
-            return Judgement(Verdict.REVIEW, Reason.NEAR_RIGHT, near[0].right.id)
+            return self._two_slips(near)
         if elsewhere:
             return Judgement(Verdict.REVIEW, Reason.WRONG_COUNTRY, elsewhere[0].right.id)
         if self.in_use is not None:
             return Judgement(Verdict.UNPAID, Reason.PERMIT_IN_USE, self.in_use.id)
         return self._at_another_time()
+
+    def _two_slips(self, near: Sequence[Match]) -> Judgement:
+        if several(near):
+            return self._several(near)
+        self._look(*near)
+        return Judgement(Verdict.REVIEW, Reason.NEAR_RIGHT, near[0].right.id)
 
     def _at_another_time(self) -> Judgement:
         later = [right for right in self.elsewhen if right.start >= self.end]
