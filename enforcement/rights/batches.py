@@ -5,7 +5,7 @@ worked through is the same for all.
 """
 
 import uuid
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
@@ -63,14 +63,19 @@ class _Done:
 
 
 def run_import(
-    items: Iterator[Item[V] | RowError], desk: Desk[V, P], *, actor: Actor, all_or_nothing: bool
+    items: Iterator[Item[V] | RowError],
+    desk: Desk[V, P],
+    *,
+    actor: Actor,
+    all_or_nothing: bool,
+    told: Callable[[RowError], None] | None = None,
 ) -> Iterator[Progress]:
     """Work through `items`; yields the same growing `Progress` after each batch, `done` at last.
 
     Each batch commits by itself, and refused rows are left out. With `all_or_nothing` everything
-    is one transaction, undone when any row is refused.
+    is one transaction, undone when any row is refused. `told` hears of every refused row.
     """
-    work = _Import(desk, actor, all_or_nothing)
+    work = _Import(desk, actor, all_or_nothing, told)
     if not all_or_nothing:
         yield from work.run(items)
         return
@@ -94,18 +99,28 @@ def run_import(
 class _Import(Generic[V, P]):
     """One import under way."""
 
-    def __init__(self, desk: Desk[V, P], actor: Actor, all_or_nothing: bool) -> None:
+    def __init__(
+        self,
+        desk: Desk[V, P],
+        actor: Actor,
+        all_or_nothing: bool,
+        told: Callable[[RowError], None] | None,
+    ) -> None:
         self.desk = desk
         self.actor = actor
         self.all_or_nothing = all_or_nothing
-        self.progress = Progress()
+        self.progress = Progress(told=told)
         self.journal: list[_Done] = []
         self.batch: list[tuple[Item[V], P]] = []
         self.names: set[Hashable] = set()
         self.plates = 0
 
     def run(self, items: Iterator[Item[V] | RowError]) -> Iterator[Progress]:
+        shown = 0
         for item in items:
+            if self.progress.refused >= shown + BATCH:  # a file of nothing but errors moves too
+                shown = self.progress.refused
+                yield self.progress
             if isinstance(item, RowError):
                 self._refuse(item.row, 1, BadInput(item.code, item.sentence, field=item.field))
                 continue

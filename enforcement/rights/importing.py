@@ -39,6 +39,7 @@ from enforcement.rights.intake import (
     whole_of,
 )
 from enforcement.rights.models import Provider, Right
+from enforcement.rights.seen import Seen
 from enforcement.rights.selectors import provider_sites
 from enforcement.rights.services import (
     Delivery,
@@ -82,6 +83,7 @@ def import_rights(
     now: datetime,
     all_or_nothing: bool,
     state_of: str = "",
+    told: Callable[[RowError], None] | None = None,
 ) -> Iterator[Progress]:
     """Import a file; yields the same growing `Progress` after every batch, `done` at last.
 
@@ -89,7 +91,8 @@ def import_rights(
     the caller has checked that the person may. With `all_or_nothing` everything is one
     transaction, undone if any row is refused; otherwise each batch commits, and only refused rows
     are left out. `state_of`: the country whose states PlateState names; "" where it names
-    countries. Raises BadInput for the file as a whole (`tables.read_rows`) and `site_missing`.
+    countries. `told` hears of every refused row. Raises BadInput for the file as a whole
+    (`tables.read_rows`) and `site_missing`.
     """
     if site is None and layout is Layout.PAYMENTS:
         raise BadInput("site_missing", "Say for which site.", field="site")
@@ -101,7 +104,7 @@ def import_rights(
     sites = provider_sites(provider) if provider else Site.objects.all()
     registrar = Registrar(provider=provider, sites=sites, now=now)
     desk = _RightsDesk(registrar, site, intake_purpose(actor))
-    return run_import(items, desk, actor=actor, all_or_nothing=all_or_nothing)
+    return run_import(items, desk, actor=actor, all_or_nothing=all_or_nothing, told=told)
 
 
 class _RightsDesk:
@@ -164,7 +167,7 @@ def _shared(items: Iterator[Item[RightInput] | RowError]) -> Iterator[Item[Right
     permit away: that is refused (`permit_scattered`), as is a row that disagrees with the rows
     above it (`permit_differs`, `plate_twice`).
     """
-    seen: set[str] = set()
+    seen = Seen()
     open_: Item[RightInput] | None = None
     for item in items:
         if isinstance(item, RowError):
@@ -186,12 +189,11 @@ def _shared(items: Iterator[Item[RightInput] | RowError]) -> Iterator[Item[Right
         if open_ is not None:
             yield open_
             open_ = None
-        if right.id in seen:
+        if not seen.add(right.id):
             yield RowError(
                 item.first, "permit_scattered", "Rows of one permit must follow each other."
             )
             continue
-        seen.add(right.id)
         open_ = item
     if open_ is not None:
         yield open_

@@ -8,7 +8,7 @@ is to blame; the sentence never quotes the input, which may hold a plate.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -62,8 +62,12 @@ class RightInput:
     def content(self) -> str:
         """Everything it says but its version, in one fixed form: equal for a repeat. Holds plates:
         only ever to be put through a keyed token."""
-        said = asdict(self) | {"plates": sorted(self.plates), "version": None}
+        said = {name: getattr(self, name) for name in _CONTENT}
+        said |= {"plates": sorted(self.plates), "version": None}
         return json.dumps(said, sort_keys=True, default=_fixed)
+
+
+_CONTENT = tuple(one.name for one in fields(RightInput))
 
 
 def _fixed(value: Any) -> str:

@@ -6,8 +6,9 @@ Files are read as UTF-8 (with or without byte order mark) with one of the separa
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from io import BytesIO, TextIOWrapper
 from typing import BinaryIO
 
@@ -17,6 +18,7 @@ SEPARATORS = (";", "\t", ",", ":")
 MOST_REPORTED = 1000
 """Rows named in a report; the rest is only counted."""
 
+_LONGEST_LINE = 100_000
 _FOREIGN_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _UNDECODED = re.compile("[\udc80-\udcff]")
 
@@ -64,12 +66,17 @@ class Progress:
     errors: list[RowError] = field(default_factory=list)
     done: bool = False
     applied: bool = True
+    told: Callable[[RowError], None] | None = None
+    """Hears of every refused row, also beyond those kept."""
 
     def refuse(self, row: int, error: ProductError) -> None:
-        """Count a refused row, and keep its error while there is room."""
+        """Count a refused row, tell of it, and keep its error while there is room."""
         self.refused += 1
+        refused = RowError.of(row, error)
         if len(self.errors) < MOST_REPORTED:
-            self.errors.append(RowError.of(row, error))
+            self.errors.append(refused)
+        if self.told is not None:
+            self.told(refused)
 
 
 def _folded(name: str) -> str:
@@ -109,7 +116,8 @@ def _rows(
     if len(set(header) - {""}) != len([name for name in header if name]):
         raise BadInput("column_twice", "The header names a column twice.")
     wanted = {_folded(name) for name in (*columns, *optional)}
-    reader = csv.reader(text, delimiter=separator, strict=True)
+    lines = iter(partial(text.readline, _LONGEST_LINE + 1), "")
+    reader = csv.reader(map(_bounded, lines), delimiter=separator, strict=True)
     number = 1
     while True:
         number += 1
@@ -133,6 +141,13 @@ def _rows(
         else:
             named = zip(header, cells, strict=True)
             yield Row(number, {name: cell.strip() for name, cell in named if name in wanted})
+
+
+def _bounded(line: str) -> str:
+    """A line of a table; csv.Error for one that no table has, before it fills the memory."""
+    if len(line) > _LONGEST_LINE:
+        raise csv.Error("a line without an end")
+    return line
 
 
 def _header(line: str, columns: Sequence[str]) -> tuple[str, list[str]]:

@@ -6,7 +6,7 @@ for rights (`enforcement.rights.tables`).
 """
 
 import uuid
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
@@ -51,6 +51,7 @@ def import_entries(
     expires_at: datetime | None = None,
     state_of: str = "",
     actor: Actor | None = None,
+    told: Callable[[RowError], None] | None = None,
 ) -> Iterator[Progress]:
     """Put a file's plates on a list; yields the growing `Progress`, see `run_import`.
 
@@ -62,7 +63,13 @@ def import_entries(
     rows = read_rows(source, columns=("PlateNumber",), optional=OPTIONAL)
     items = (row if isinstance(row, RowError) else Item(row.number, 1, row) for row in rows)
     desk = _EntriesDesk(watchlist, user, now, expires_at, state_of)
-    return run_import(items, desk, actor=actor or person_actor(user), all_or_nothing=all_or_nothing)
+    return run_import(
+        items,
+        desk,
+        actor=actor or person_actor(user),
+        all_or_nothing=all_or_nothing,
+        told=told,
+    )
 
 
 class _EntriesDesk:
