@@ -20,6 +20,24 @@ def chars(text: str, weak: dict[int, float] | None = None) -> tuple[float, ...]:
             "two surely read neighbours of one fleet are two vehicles",
         ),
         (
+            Seen("AB12CDE", 0.95),
+            Seen("AB12CDF", 0.95),
+            True,
+            "neither reader says that it was sure of the character",
+        ),
+        (
+            Seen("AB12CDE", 0.95),
+            Seen("AB12CDEX", 0.95, chars("AB12CDEX", {7: 0.5})),
+            True,
+            "nor of there being none",
+        ),
+        (
+            Seen("AB12CDE", 0.95),
+            Seen("AB12CFG", 0.95),
+            False,
+            "two characters are two vehicles, whoever read them",
+        ),
+        (
             Seen("AB12CDE", 0.6, chars("AB12CDE", {6: 0.6})),
             Seen("AB12CDF", 0.9, chars("AB12CDF")),
             True,
