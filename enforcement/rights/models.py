@@ -352,6 +352,14 @@ class Right(SealedRow):
         return f"{self.kind} {self.id}"
 
 
+class PlateManager(models.Manager["RightPlate"]):
+    """Plates without the tokens of what is near them, thirty a plate, which only the database
+    compares."""
+
+    def get_queryset(self) -> models.QuerySet["RightPlate"]:
+        return super().get_queryset().defer("tokens_near")
+
+
 class RightPlate(SealedRow):
     """One plate a right is for (a shared permit has several)."""
 
@@ -362,6 +370,8 @@ class RightPlate(SealedRow):
     token_class = TokenField(db_index=True)
     tokens_near = ArrayField(models.UUIDField(), default=list)  # where bound to a site and few
     country = models.CharField(max_length=6, blank=True)  # "" fits any country
+
+    objects = PlateManager()
 
     class Meta:
         indexes = [GinIndex(fields=["tokens_near"], name="right_plate_near")]
