@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from django.utils import formats, translation
 
 from core.errors import BadInput
+from enforcement.rights.charges import NO_MINOR_UNIT
 from enforcement.rights.explain import SENTENCES
 
 TEXTS = Path(__file__).parent / "texts"
@@ -26,8 +27,7 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 _SYMBOLS = {"GBP": "£", "EUR": "€", "CZK": "Kč", "HUF": "Ft", "PLN": "zł", "USD": "$"}
 _BEFORE = frozenset("£€$")
 """Symbols that English sets before the amount; others it writes by their code."""
-_NO_MINOR = frozenset({"JPY", "KRW", "ISK", "CLP", "VND"})
-"""Currencies of ISO 4217 without a minor unit."""
+_AMOUNT = re.compile(r"(\d+)(?:\.(\d\d))? ([A-Z]{3})")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,9 @@ class Language:
 
     def moment(self, at: datetime, zone: ZoneInfo, *, seconds: bool = True) -> str:
         """An instant on the clock of `zone`, with the zone's name at that time."""
-        return self._written(at.astimezone(zone), "moment" if seconds else "minute")
+        local = at.astimezone(zone)
+        # Django's own letter for the zone is silent in the hour that a clock goes through twice
+        return f"{self._written(local, 'moment' if seconds else 'minute')} {local:%Z}"
 
     def _written(self, value: date, name: str) -> str:
         with translation.override(self.texts["django"]):
@@ -62,7 +64,7 @@ class Language:
 
     def money(self, minor: int, currency: str) -> str:
         """An amount in minor units (pence, haléř, cents) with its currency."""
-        digits = 0 if currency in _NO_MINOR else 2
+        digits = 0 if currency in NO_MINOR_UNIT else 2
         with translation.override(self.texts["django"]):
             amount = formats.number_format(
                 Decimal(minor).scaleb(-digits), digits, use_l10n=True, force_grouping=True
@@ -91,10 +93,19 @@ class Language:
         if template is None:
             return sentence
         found = _pattern(SENTENCES.get(code, "")).fullmatch(sentence)
+        if found is None:
+            return sentence
+        numbers = {name: self._amount(text) for name, text in found.groupdict().items()}
         try:
-            return str(template.format(**found.groupdict())) if found else sentence
+            return str(template.format(**numbers))
         except KeyError:
             return sentence
+
+    def _amount(self, text: str) -> str:
+        """An amount of an explanation (`12.50 GBP`) as this language writes it; others as they
+        are."""
+        found = _AMOUNT.fullmatch(text)
+        return self.money(int(found[1] + (found[2] or "")), found[3]) if found else text
 
 
 @lru_cache(maxsize=256)
