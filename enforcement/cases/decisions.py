@@ -15,6 +15,7 @@ from cameras.models import Site
 from core.errors import BadInput, Conflict, NotFound, ProductError
 from core.models import User
 from enforcement.cases import reasons
+from enforcement.cases.corrections import right_of_correction
 from enforcement.cases.history import event_add, pictures_let_go
 from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case, CaseEvent
 from enforcement.cases.policies import policy_at
@@ -204,7 +205,8 @@ def case_take(case: Case, user: User, *, until: datetime) -> None:
 
 
 def still_asked_for(case: Case) -> None:
-    """Conflict `verdict_turned` where no current verdict asks for the case any more."""
+    """Conflict `verdict_turned` where no current verdict asks for the case any more; `right_found`
+    where it was found for another text than a person says it was, and that one has a right."""
     verdicts = VerdictVersion.objects.filter(current=True).select_related("site")
     if case.visit_id is not None:
         verdicts = verdicts.filter(visit_id=case.visit_id)
@@ -213,6 +215,10 @@ def still_asked_for(case: Case) -> None:
     if not any(asks(verdict) for verdict in verdicts):
         raise Conflict(
             "verdict_turned", "The verdict has changed since; look at the case once more."
+        )
+    if right_of_correction(case):
+        raise Conflict(
+            "right_found", "A right of the corrected plate is known: look whether it covers this."
         )
 
 

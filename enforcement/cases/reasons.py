@@ -22,6 +22,12 @@ DISMISS = {
     "goodwill": "Goodwill",
 }
 
+CORRECT = {
+    "seen-otherwise": "The picture shows another text",
+    "country-seen": "The picture shows another country",
+}
+"""Why a person corrects a read."""
+
 ISSUE = {
     "notice": "The notice is due",
 }
@@ -86,7 +92,7 @@ FOR_STEP: dict[str, dict[str, str]] = {
 }
 """The list a step's reason is of, by the state it leads to."""
 
-_ALL = (CONFIRM, ISSUE, PAY, APPEAL, UPHOLD, WRITE_OFF, CANCEL, HAPPENED)
+_ALL = (CONFIRM, CORRECT, ISSUE, PAY, APPEAL, UPHOLD, WRITE_OFF, CANCEL, HAPPENED)
 
 
 def words(code: str) -> str:

@@ -205,6 +205,8 @@ def _update(
     before = case.state
     standing = lookups_standing(subject.key)
     state = _state_for(verdict, standing)
+    if case.corrections.exists():  # a person says that the judge read another plate
+        state = Case.State.REVIEW
     graver = before == Case.State.REVIEW and state == Case.State.CANDIDATE
     replaced = not VerdictVersion.objects.filter(pk=case.verdict_id, current=True).exists()
     speaks = graver or replaced
