@@ -156,7 +156,8 @@ class Provider(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Named for addresses, if nobody has."""
         if not self.slug:
-            self.slug = f"{slugify(self.name)[:41] or 'provider'}-{self.pk.hex[-8:]}"
+            end = (self.pk or uuid.uuid4()).hex[-8:]  # the admin takes an unsaved row's key away
+            self.slug = f"{slugify(self.name)[:41] or 'provider'}-{end}"
         super().save(*args, **kwargs)
 
 
