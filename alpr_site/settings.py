@@ -357,6 +357,7 @@ UNFOLD = {
                     _item("Organisations", "corporate_fare", "cameras.organisation"),
                     _item("Sites", "location_on", "cameras.site"),
                     _item("Rules", "rule", "rights.siterules"),
+                    _item("Tariffs", "payments", "rights.tariff"),
                     _item("Zones", "grid_view", "cameras.zone"),
                     _item("Cameras", "photo_camera", "cameras.camera"),
                     _item("Device keys", "key", "cameras.devicekey"),

@@ -1,5 +1,5 @@
-"""The admin of this room: rules and schemes, providers and their keys, rights and their import."""
+"""The admin of this room: rules, schemes and tariffs, providers and their keys, rights."""
 
-from enforcement.rights.admin import providers, rights, rules, schemes
+from enforcement.rights.admin import providers, rights, rules, schemes, tariffs
 
-__all__ = ["providers", "rights", "rules", "schemes"]
+__all__ = ["providers", "rights", "rules", "schemes", "tariffs"]

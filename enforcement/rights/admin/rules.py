@@ -11,15 +11,34 @@ from django.urls import reverse
 from django.utils import timezone
 from unfold import widgets
 
-from audit.adminsite import AnyForm, RowsBelow, badge, page_action
+from audit.adminsite import RowsBelow, badge, page_action
 from cameras.admin.sites import SiteAdmin
 from cameras.adminsite import JSONText, row_or_404
 from cameras.models import Capture, Site
 from enforcement.rights.admin.forms import scheme_choices
-from enforcement.rights.admin.versions import VersionedAdmin, from_now_on
+from enforcement.rights.admin.preview import (
+    Said,
+    Trial,
+    TrialAdmin,
+    TrialForm,
+    day_field,
+    local_field,
+    number_field,
+    try_stay,
+    try_vignette,
+    try_zone,
+    word_field,
+)
+from enforcement.rights.admin.versions import from_now_on
 from enforcement.rights.facts import RuleError
 from enforcement.rights.models import SiteRules
-from enforcement.rights.selectors import rules_at
+from enforcement.rights.selectors import (
+    SiteTariffs,
+    rule_values,
+    rules_at,
+    scheme_at,
+    window_of,
+)
 from enforcement.rights.zones import Window
 
 _NUMBERS = (
@@ -33,7 +52,7 @@ _NUMBERS = (
 STATE_COLOURS = {"in force": "success", "later": "info"}
 
 
-class RulesForm(AnyForm):
+class RulesForm(TrialForm):
     """A version of a site's rules that fits its kind, and begins now or later."""
 
     scheme = forms.ChoiceField(
@@ -44,6 +63,16 @@ class RulesForm(AnyForm):
     )
 
     window = JSONText(required=False, help_text="At a charging zone; explained below.")
+    try_at = local_field("Seen, or comes in")
+    try_to = local_field("Leaves (car park)")
+    try_paid_from = local_field("Paid from (car park)")
+    try_paid_to = local_field("Paid until (car park)")
+    try_country = word_field("Country of the plate", 2, "Two letters. Empty: not known.")
+    try_category = word_field("Category (vignette road)", 16, "Empty: car.")
+    try_product = word_field("Its vignette (vignette road)", 20, "A product. Empty: it has none.")
+    try_first_day = day_field("First day of the vignette")
+    try_year = number_field("Year of the vignette")
+    try_bought_at = local_field("Vignette bought")
 
     class Meta:
         model = SiteRules
@@ -78,9 +107,21 @@ class RulesForm(AnyForm):
         except RuleError as error:
             self.add_error("window", error.sentence)
 
+    def try_out(self, said: Said) -> Trial:
+        """A vehicle at the site, by these rules and the scheme or tariff in force."""
+        row, site = self.instance, said["site"]
+        rules = rule_values(row)
+        if site.kind == Site.Kind.ZONE:
+            return try_zone(window_of(row), said, rules=rules)
+        at = said.get("try_at") or said["effective_from"]
+        if site.kind == Site.Kind.VIGNETTE:
+            scheme = scheme_at(row.scheme, at)
+            return try_vignette(scheme, said, rules=rules, scope=row.scope or None)
+        return try_stay(site, SiteTariffs(site).at(at), said, rules=rules)
+
 
 @admin.register(SiteRules)
-class SiteRulesAdmin(VersionedAdmin):
+class SiteRulesAdmin(TrialAdmin):
     """Past versions are read; new ones begin now or later."""
 
     form = RulesForm
@@ -97,15 +138,31 @@ class SiteRulesAdmin(VersionedAdmin):
     list_select_related = ("site",)
     list_filter = ("site", "suspended")
     ordering = ("site", "-effective_from")
-    fieldsets = (
-        (None, {"fields": ("site", "effective_from", "suspended")}),
-        ("Numbers", {"fields": _NUMBERS}),
-        ("Vignette road", {"fields": ("scheme", "scope")}),
-        ("Charging zone", {"fields": ("window",)}),
-    )
-    change_form_before_template = "admin/platewarden/rules_note.html"
     change_form_after_template = "admin/platewarden/rules_help.html"
     actions_detail = ["new_version"]
+    try_fields = (
+        "try_at",
+        "try_to",
+        "try_paid_from",
+        "try_paid_to",
+        "try_country",
+        "try_category",
+        "try_product",
+        "try_first_day",
+        "try_year",
+        "try_bought_at",
+    )
+    try_help = "A vehicle at this site; with a payment, or on a vignette road a vignette, or none."
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The form, part by part, and the question."""
+        sets = (
+            (None, {"fields": ("site", "effective_from", "suspended")}),
+            ("Numbers", {"fields": _NUMBERS}),
+            ("Vignette road", {"fields": ("scheme", "scope")}),
+            ("Charging zone", {"fields": ("window",)}),
+        )
+        return self.with_trial(sets, request, obj)
 
     @badge("state", STATE_COLOURS)
     def state(self, rules: Any) -> str:

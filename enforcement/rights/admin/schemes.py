@@ -12,13 +12,24 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from audit.adminsite import AnyForm, badge, page_action
+from audit.adminsite import badge, page_action
 from cameras.adminsite import JSONText, row_or_404
+from enforcement.rights.admin.preview import (
+    Said,
+    Trial,
+    TrialAdmin,
+    TrialForm,
+    day_field,
+    local_field,
+    number_field,
+    try_vignette,
+    word_field,
+)
 from enforcement.rights.admin.rules import STATE_COLOURS
-from enforcement.rights.admin.versions import VersionedAdmin, from_now_on
+from enforcement.rights.admin.versions import from_now_on
 from enforcement.rights.calendars import Product
 from enforcement.rights.calendars import Scheme as SchemeValue
-from enforcement.rights.facts import RuleError
+from enforcement.rights.facts import RuleError, SiteRules
 from enforcement.rights.models import Scheme
 from enforcement.rights.selectors import scheme_value
 
@@ -79,10 +90,17 @@ def in_words(product: Product) -> str:
     )
 
 
-class SchemeForm(AnyForm):
+class SchemeForm(TrialForm):
     """A version of a scheme whose rules can be read, and that begins after those that count."""
 
     rules = JSONText(help_text="Explained below.")
+    try_at = local_field("Seen")
+    try_country = word_field("Country of the plate", 2, "Two letters. Empty: not known.")
+    try_category = word_field("Category", 16, "Empty: car.")
+    try_product = word_field("Its vignette", 20, "A product. Empty: it has none.")
+    try_first_day = day_field("First day of the vignette")
+    try_year = number_field("Year of the vignette")
+    try_bought_at = local_field("Vignette bought")
 
     class Meta:
         model = Scheme
@@ -111,9 +129,15 @@ class SchemeForm(AnyForm):
                 self.add_error("rules", sentence)
         return said
 
+    def try_out(self, said: Said) -> Trial:
+        """A vehicle on a road of this scheme."""
+        names = ("code", "timezone", "effective_from", "rules")
+        scheme = SchemeValue.from_data({name: said[name] for name in names})
+        return try_vignette(scheme, said, rules=SiteRules())
+
 
 @admin.register(Scheme)
-class SchemeAdmin(VersionedAdmin):
+class SchemeAdmin(TrialAdmin):
     """Past versions are read; new ones begin now or later."""
 
     form = SchemeForm
@@ -121,14 +145,24 @@ class SchemeAdmin(VersionedAdmin):
     list_filter = ("code", "country")
     search_fields = ("code", "name")
     ordering = ("code", "-effective_from")
-    change_form_before_template = "admin/platewarden/rules_note.html"
     change_form_after_template = "admin/platewarden/scheme_help.html"
     actions_detail = ["new_version"]
+    try_fields = (
+        "try_at",
+        "try_country",
+        "try_category",
+        "try_product",
+        "try_first_day",
+        "try_year",
+        "try_bought_at",
+    )
+    try_help = "A vehicle on a road of this scheme, with a vignette or without."
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """The form; of a stored version also its products in words."""
+        """The form and the question; of a stored version also its products in words."""
         fields = ("code", "name", "country", "timezone", "effective_from", "rules")
-        return ((None, {"fields": (*fields, "products") if obj else fields}),)
+        sets = ((None, {"fields": (*fields, "products") if obj else fields}),)
+        return self.with_trial(sets, request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Products in words, under a stored version."""

@@ -30,7 +30,7 @@ from enforcement.retention.models import ErasureReport, Hold, Policy
 from enforcement.retention.services import hold_place, policy_set
 from enforcement.rights.intake import right_input
 from enforcement.rights.keys import provider_key_create
-from enforcement.rights.models import Provider, ProviderKey, Right, Scheme, SiteRules
+from enforcement.rights.models import Provider, ProviderKey, Right, Scheme, SiteRules, Tariff
 from enforcement.rights.services import right_receive, schemes_load
 from enforcement.watchlist.models import Entry, Watchlist
 from enforcement.watchlist.services import entry_add, watchlist_create
@@ -41,6 +41,17 @@ from vault.sealing import assign_key, seal_text
 ADMIN = Actor("person", "somebody", "Demo", "127.0.0.1")
 PLATE = "5T71234"
 OTHER_PLATE = "4A28888"
+ROUND_THE_CLOCK = {
+    "bands": [
+        {
+            "name": "always",
+            "days": [1, 2, 3, 4, 5, 6, 7],
+            "from": "00:00",
+            "to": "24:00",
+            "steps": [{"minutes": 60, "amount": 3000}],
+        }
+    ]
+}
 
 
 @dataclass
@@ -57,6 +68,7 @@ class World:
     heartbeat: Heartbeat
     day_count: DayCount
     rules: SiteRules
+    tariff: Tariff
     scheme: Scheme
     provider: Provider
     provider_key: ProviderKey
@@ -203,6 +215,13 @@ def world(boss: User) -> World:
         day_count=DayCount.objects.create(camera=camera, day=now.date(), what="blurred", count=3),
         rules=SiteRules.objects.create(
             site=site, effective_from=datetime(2026, 1, 1, tzinfo=UTC), grace_minutes=7
+        ),
+        tariff=Tariff.objects.create(
+            site=site,
+            name="Old prices",
+            effective_from=datetime(2026, 1, 1, tzinfo=UTC),
+            currency="CZK",
+            rules=ROUND_THE_CLOCK,
         ),
         scheme=Scheme.objects.get(code="CZ"),
         provider=provider,
