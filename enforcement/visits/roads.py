@@ -10,7 +10,7 @@ from django.db.models import F, QuerySet
 from audit.access import Access
 from cameras.models import Site
 from enforcement.rights.facts import Reading, Right, RuleError
-from enforcement.rights.outcomes import ACCUSING, Reason, Verdict
+from enforcement.rights.outcomes import Reason, Verdict
 from enforcement.rights.verdicts import judge_vignette, judge_zone
 from enforcement.visits.circumstances import Circumstances, not_configured
 from enforcement.visits.models import VerdictVersion
@@ -156,16 +156,12 @@ def _decide(
     closed = passage.status == Passage.Status.CLOSED
     # asked only where it matters: how far all cameras have reported is the dearest question here
     heard = closed and circumstances.state(site).all_heard_through > passage.last_at
-    # no stay ends here: what accuses waits for its own camera alone, to have seen all of it
-    waits = not heard and judgement.verdict not in ACCUSING
     return Decision(
         subject=Subject(passage_id=passage.pk),
         site_id=site.pk,
         judgement=judgement,
         seen_at=at,
-        provisional=waits
-        or not (closed and configured)
-        or judgement.verdict is Verdict.PENDING,
+        provisional=not (closed and heard and configured) or judgement.verdict is Verdict.PENDING,
         passages=(passage.pk,),
         camera_id=passage.camera_id,
         due_at=due_at,

@@ -155,6 +155,8 @@ def test_a_keying_error_is_final_once_the_payment_is_over() -> None:
     park.settle(at("11:59"))
     assert park.visit(entry).final_at is None
     park.settle(at("12:00"))
+    assert park.visit(entry).final_at is None, "reported through its end is not yet past it"
+    park.settle(at("12:00:01"))
     assert park.visit(entry).final_at is not None
 
 

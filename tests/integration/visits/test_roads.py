@@ -187,6 +187,8 @@ def test_a_case_waits_for_the_slowest_camera_of_the_site() -> None:
     assert verdict.awaits_through == at("10:00")
     assert road.judge() == 0
     road.hear(at("10:00"), "slow")
+    assert road.judge() == 0, "reported through it is not yet past it"
+    road.hear(at("10:00:01"), "slow")
     assert road.judge() == 1
     assert not road.verdict(read).provisional
     assert road.judge() == 0
