@@ -75,6 +75,23 @@ CASE_STATES = {
     "dismissed": Shown("Dismissed", "none", "dash"),
     "closed": Shown("Closed by the judge", "good", "check"),
 }
+CASE_QUEUES = {
+    "running-out": "Running out",
+    "second": "For a second person",
+    "to-issue": "To be issued",
+    "withdraw": "To take back",
+    "appeals": "Appeals",
+    "overdue": "Overdue",
+}
+"""Heaps of cases that want something (`enforcement.cases.selectors.QUEUES`)."""
+
+DEADLINES = {
+    "issue": "Notice out by",
+    "discount": "Discount until",
+    "due": "To be paid by",
+    "appeal": "Appeal until",
+}
+
 CERTAINTIES = {
     "exact": Shown("Exact", "bad", "target", "The read is the listed plate."),
     "possible": Shown(

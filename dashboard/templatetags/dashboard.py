@@ -15,7 +15,10 @@ from django.utils.safestring import SafeString, mark_safe
 from audit.purposes import PURPOSES
 from cameras.models import DeviceSettings, Site
 from dashboard import wording
-from enforcement.cases.reasons import CONFIRM, DISMISS, HAPPENED
+from enforcement.cases.models import Case
+from enforcement.cases.reasons import words
+from enforcement.cases.selectors import SOON, Deadline, deadlines_of
+from enforcement.notices.languages import language
 from enforcement.rights.outcomes import Reason
 
 register = template.Library()
@@ -130,12 +133,47 @@ def case_state_words(state: str) -> str:
 @register.filter
 def decision_words(code: str) -> str:
     """Why a person decided, or the judge closed, a case, or what else happened to it."""
-    return (
-        CONFIRM.get(code)
-        or DISMISS.get(code)
-        or HAPPENED.get(code)
-        or (wording.reason(code) if code in set(Reason) else code)
+    return words(code) or (wording.reason(code) if code in set(Reason) else code)
+
+
+@register.filter
+def money(amount: int | None, currency: str) -> str:
+    """An amount in minor units with its currency."""
+    return "–" if amount is None else language("en").money(amount, currency)
+
+
+@register.simple_tag
+def deadline_badge(deadline: Deadline) -> SafeString:
+    """A day that counts down: how many are left, and by tone whether it runs out."""
+    left = deadline.left
+    if left < 0:
+        shown = wording.Shown(f"over since {-left} d", "bad", "cross")
+    elif left == 0:
+        shown = wording.Shown("today is the last day", "bad", "clock")
+    else:
+        tone = "warn" if deadline.soon else "none"
+        shown = wording.Shown(f"{left} d left", tone, "clock" if deadline.soon else "hourglass")
+    return _badge(shown)
+
+
+@register.simple_tag
+def next_deadline(case: Case, now: datetime) -> SafeString | str:
+    """The badge of what runs out first for a case, with its word; empty where nothing does soon."""
+    running_out = [one for one in deadlines_of(case, now) if one.left <= SOON]
+    if not running_out:
+        return ""
+    first = running_out[0]
+    return format_html(
+        '<span class="small muted">{} {}</span>',
+        wording.DEADLINES[first.name],
+        deadline_badge(first),
     )
+
+
+@register.filter
+def deadline_words(deadline: Deadline) -> str:
+    """What a day is the last for."""
+    return wording.DEADLINES[deadline.name]
 
 
 @register.filter

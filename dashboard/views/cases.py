@@ -11,37 +11,47 @@ from django.views.decorators.http import require_POST
 
 from cameras.access import OPERATE
 from core.errors import NotFound, ProductError
-from dashboard import purposes
+from dashboard.caseboard import (
+    case_page,
+    looked_at,
+    next_case,
+    open_for_review,
+    run_set,
+    running,
+)
 from dashboard.gates import OperatorRequest, gate
-from dashboard.plates import picture_response, text_of
+from dashboard.plates import picture_response
 from dashboard.views.feed import narrow
-from dashboard.wording import CASE_STATES
+from dashboard.wording import CASE_QUEUES, CASE_STATES
 from enforcement.cases.decisions import case_confirm, case_dismiss
 from enforcement.cases.models import OPEN_STATES, Case
-from enforcement.cases.reasons import CONFIRM, DISMISS
-from enforcement.cases.selectors import case_get, cases_queue
+from enforcement.cases.selectors import SOON, case_get, cases_queue, queue_counts
 
 PAGE = 50
-_PURPOSE = "case-review"
-
-
-def _opened(request: OperatorRequest, case: Case) -> purposes.Chosen | None:
-    return purposes.look(request, "case", case.pk, timezone.now())
 
 
 @gate(*OPERATE)
 def cases(request: OperatorRequest) -> HttpResponse:
-    """The queue: open cases, or those of one state."""
+    """The queue: open cases, one of the heaps of work, or those of one state."""
     context = narrow(request)
+    now = timezone.now()
     state = request.GET.get("state", "")
-    if state not in CASE_STATES:
+    if state not in CASE_STATES and state not in CASE_QUEUES:
         state = ""
-    queue = list(cases_queue(request.sites, state=state or None)[: PAGE + 1])
+    queue = list(cases_queue(request.sites, state=state or None, today=now.date())[: PAGE + 1])
+    counts = queue_counts(request.sites, now.date())
+    shown = queue[:PAGE]
     context |= {
-        "cases": queue[:PAGE],
+        "cases": shown,
         "more": len(queue) > PAGE,
         "state": state,
         "states": CASE_STATES,
+        "heaps": [(name, words, counts[name]) for name, words in CASE_QUEUES.items()],
+        "title": CASE_QUEUES.get(state) or (CASE_STATES[state].label if state else ""),
+        "decidable": any(case.state in OPEN_STATES for case in shown),
+        "now": now,
+        "today": now.date(),
+        "soon": SOON,
     }
     return render(request, "dashboard/cases.html", context)
 
@@ -49,18 +59,24 @@ def cases(request: OperatorRequest) -> HttpResponse:
 @gate(*OPERATE)
 def cases_case(request: OperatorRequest, case_id: uuid.UUID) -> HttpResponse:
     """One case: closed until opened for review."""
-    return _page(request, case_get(case_id, request.sites))
+    return case_page(request, case_get(case_id, request.sites))
 
 
 @require_POST
 @gate(*OPERATE)
 def cases_open(request: OperatorRequest, case_id: uuid.UUID) -> HttpResponse:
-    """Open for review: this click states the purpose, and the case's number is its reference."""
-    case = case_get(case_id, request.sites)
-    purposes.look_begin(
-        request, "case", case.pk, code=_PURPOSE, case_ref=case.number, now=timezone.now()
-    )
-    return HttpResponseRedirect(reverse("cases_case", args=[case.pk]))
+    """Open one case for review."""
+    return open_for_review(request, case_get(case_id, request.sites), timezone.now())
+
+
+@require_POST
+@gate(*OPERATE)
+def cases_start(request: OperatorRequest) -> HttpResponse:
+    """Review one case after another, from the most urgent on: with each decision the next opens,
+    for the same purpose."""
+    narrow(request)
+    run_set(request, True)
+    return _onward(request, None)
 
 
 @require_POST
@@ -68,13 +84,13 @@ def cases_open(request: OperatorRequest, case_id: uuid.UUID) -> HttpResponse:
 def cases_decide(request: OperatorRequest, case_id: uuid.UUID) -> HttpResponse:
     """Confirm or dismiss, with a reason from the list; then on to the next open case."""
     case = case_get(case_id, request.sites)
-    if _opened(request, case) is None:
+    run_set(request, "onward" in request.POST)
+    if looked_at(request, case) is None:
         messages.error(request, "Open the case for review before you decide it.")
         return HttpResponseRedirect(reverse("cases_case", args=[case.pk]))
     decide = case_confirm if request.POST.get("decision") == "confirm" else case_dismiss
-    following = _next(request, case)
     try:
-        decide(
+        done = decide(
             case_id=case.pk,
             user=request.user,
             reason=request.POST.get("reason", ""),
@@ -82,12 +98,26 @@ def cases_decide(request: OperatorRequest, case_id: uuid.UUID) -> HttpResponse:
             now=timezone.now(),
         )
     except ProductError as error:  # a reason is missing, or somebody or the judge was quicker
-        return _page(request, case_get(case_id, request.sites), error)
-    messages.success(
-        request, f"Case {case.number} {'confirmed' if decide is case_confirm else 'dismissed'}."
-    )
+        return case_page(request, case_get(case_id, request.sites), error)
+    messages.success(request, _told(done))
+    return _onward(request, case)
+
+
+def _told(case: Case) -> str:
+    if case.state in OPEN_STATES:
+        return f"Case {case.number} waits for a second person to confirm it."
+    return f"Case {case.number} {case.get_state_display()}."
+
+
+def _onward(request: OperatorRequest, case: Case | None) -> HttpResponse:
+    """To the case after this one, opened where one case after another is reviewed."""
+    now = timezone.now()
+    following = next_case(request, now, after=case)
     if following is None:
+        run_set(request, False)
         return HttpResponseRedirect(reverse("cases"))
+    if running(request):
+        return open_for_review(request, case_get(following, request.sites), now)
     return HttpResponseRedirect(reverse("cases_case", args=[following]))
 
 
@@ -100,37 +130,4 @@ def cases_evidence(
     evidence = case.evidence.filter(pk=evidence_id).first()
     if evidence is None or not getattr(evidence, which):
         raise NotFound("not_found", "This picture is no longer kept.")
-    return picture_response(request, evidence, which, _opened(request, case))
-
-
-def _next(request: OperatorRequest, case: Case) -> uuid.UUID | None:
-    """The open case after this one in the queue, round to the first; None if this is the last."""
-    waiting = list(cases_queue(request.sites).values_list("pk", flat=True)[:500])
-    if case.pk in waiting:
-        place = waiting.index(case.pk)
-        waiting = waiting[place + 1 :] + waiting[:place]
-    return waiting[0] if waiting else None
-
-
-def _page(request: OperatorRequest, case: Case, error: ProductError | None = None) -> HttpResponse:
-    chosen = _opened(request, case)
-    shots = [
-        {"evidence": evidence, "text": text_of(request, evidence, chosen) if chosen else None}
-        for evidence in case.evidence.all()
-    ]
-    context = {
-        "case": case,
-        "opened": chosen,
-        "text": text_of(request, case, chosen) if chosen else None,
-        "shots": shots,
-        "history": case.events.all(),
-        "may_confirm": case.state in OPEN_STATES,
-        "may_dismiss": case.state in (*OPEN_STATES, Case.State.CONFIRMED),
-        "confirm_reasons": CONFIRM,
-        "dismiss_reasons": DISMISS,
-        "decision": request.POST.get("decision", ""),
-        "note": request.POST.get("note", ""),
-        "following": _next(request, case),
-        "error": error,
-    }
-    return render(request, "dashboard/case.html", context, status=error.status if error else 200)
+    return picture_response(request, evidence, which, looked_at(request, case))

@@ -1,6 +1,8 @@
 """The live feed: the latest reads; new ones and new verdicts are fetched here by id."""
 
 import uuid
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from django.http import HttpResponse
@@ -18,8 +20,13 @@ MOST = 50
 
 def ids_of(request: OperatorRequest, name: str = "id") -> list[uuid.UUID]:
     """The ids in the query, at most `MOST`; what is none is left out."""
+    return ids_among(request.GET.getlist(name), MOST)
+
+
+def ids_among(values: Iterable[str], most: int) -> list[uuid.UUID]:
+    """Those of `values` that are ids, among the first `most`."""
     found = []
-    for value in request.GET.getlist(name)[:MOST]:
+    for value in islice(values, most):
         try:
             found.append(uuid.UUID(value))
         except ValueError:

@@ -12,14 +12,14 @@ from zoneinfo import ZoneInfo
 
 MICROSECOND = timedelta(microseconds=1)
 
-_NO_MINOR_UNIT = ("CLP", "ISK", "JPY", "KRW", "PYG", "VND", "XAF", "XOF", "XPF")  # ISO 4217
+NO_MINOR_UNIT = ("CLP", "ISK", "JPY", "KRW", "PYG", "VND", "XAF", "XOF", "XPF")  # ISO 4217
 
 Interval = tuple[datetime, datetime]
 
 
 def money(amount: int, currency: str) -> str:
     """An amount of minor units as `12.50 GBP` (`1250 JPY`), for explanations and the admin."""
-    if currency in _NO_MINOR_UNIT:
+    if currency in NO_MINOR_UNIT:
         return f"{amount} {currency}"
     sign, whole = ("−" if amount < 0 else ""), abs(amount)
     return f"{sign}{whole // 100}.{whole % 100:02} {currency}"

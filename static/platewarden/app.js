@@ -99,8 +99,9 @@
   });
   document.addEventListener("keydown", (event) => {
     if (!shortcutsOn() || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (event.target.closest("input, select, textarea, dialog[open]") && event.key !== "?") return;
-    if (event.target.closest("input, select, textarea")) return;
+    const written = "select, textarea, input:not([type=checkbox], [type=radio])";
+    if (event.target.closest(`${written}, dialog[open]`) && event.key !== "?") return;
+    if (event.target.closest(written)) return;
     if (event.key === "?") {
       document.getElementById("help")?.showModal();
       return;
@@ -108,12 +109,71 @@
     const target = document.querySelector(`[data-key="${CSS.escape(event.key.toLowerCase())}"]`);
     if (!target || target.disabled) return;
     event.preventDefault();
-    if (target.matches("select, input, textarea, fieldset")) {
-      (target.matches("fieldset") ? target.querySelector("input") : target).focus();
+    if (target.matches("select, textarea, input:not([type=checkbox], [type=radio])")) {
+      target.focus();
     } else {
       target.focus();
       target.click();
     }
+  });
+
+  // --- deciding: a figure chooses the reason, Enter decides
+  const choosable = (select) => [...select.options].filter((option) =>
+    option.value && !option.disabled && !option.parentElement.disabled);
+  document.addEventListener("keydown", (event) => {
+    if (!event.target.matches("select[data-digits]")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Enter") {
+      event.preventDefault();
+      event.target.form.requestSubmit();
+    } else if (/^[1-9]$/.test(event.key) && shortcutsOn()) {
+      const option = choosable(event.target)[Number(event.key) - 1];
+      if (!option) return;
+      event.preventDefault();
+      event.target.value = option.value;
+      event.target.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+  });
+  // the same box stands in several forms
+  document.addEventListener("change", (event) => {
+    const name = event.target.dataset?.mirrors;
+    if (!name) return;
+    document.querySelectorAll(`[data-mirrors="${CSS.escape(name)}"]`).forEach((box) => {
+      box.checked = event.target.checked;
+    });
+  });
+
+  // --- many at once: tick as many as one page takes, go from case to case
+  const MOST_TICKED = 20;
+  document.addEventListener("change", (event) => {
+    const name = event.target.dataset?.checkAll;
+    if (!name) return;
+    document.querySelectorAll(`input[type=checkbox][name="${CSS.escape(name)}"]`).forEach((box, nth) => {
+      box.checked = event.target.checked && nth < MOST_TICKED;
+    });
+  });
+  const fitReasons = (form) => {
+    const chosen = form.querySelector("[data-reasons]:checked")?.dataset.reasons;
+    const select = form.querySelector("select[data-digits]");
+    form.querySelectorAll("optgroup[data-for]").forEach((group) => {
+      group.disabled = Boolean(chosen) && group.dataset.for !== chosen;
+    });
+    if (select.selectedOptions[0]?.parentElement.disabled) select.value = "";
+    return select;
+  };
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-reasons]")) fitReasons(event.target.form).focus();
+  });
+  document.addEventListener("keydown", (event) => {
+    const form = document.querySelector("[data-together]");
+    if (!form || !shortcutsOn() || !["j", "k"].includes(event.key)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("select, textarea, input:not([type=checkbox], [type=radio])")) return;
+    const boxes = [...form.querySelectorAll("input[type=checkbox][name=case]")];
+    const at = boxes.indexOf(document.activeElement) + (event.key === "j" ? 1 : -1);
+    const next = boxes[Math.max(0, Math.min(boxes.length - 1, at))];
+    next?.focus();
+    next?.closest("li").scrollIntoView({ block: "nearest" });
   });
 
   // --- the plate's four corners over its picture, in the picture's own pixels
@@ -133,7 +193,11 @@
     }, { once: true });
   });
 
-  const ready = (root) => { fitAll(root); fitPictures(root); };
+  const ready = (root) => {
+    fitAll(root);
+    fitPictures(root);
+    root.querySelectorAll?.("[data-together]").forEach(fitReasons);
+  };
   document.body.addEventListener("htmx:load", (event) => ready(event.detail.elt));
   ready(document);
   showShortcuts();
