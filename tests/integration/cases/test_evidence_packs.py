@@ -14,25 +14,28 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from audit.access import stage_batch
 from audit.models import AuditRow
 from audit.services import Actor
 from core.errors import BadInput, NotFound
 from core.models import User
 from enforcement.cases import packs
-from enforcement.cases.chain import chain_append, chain_extend, chain_verify
+from enforcement.cases.chain import chain_append, chain_extend, chain_verify, digest_of
 from enforcement.cases.checking import records_differ
-from enforcement.cases.decisions import case_confirm
+from enforcement.cases.decisions import case_confirm, case_dismiss
 from enforcement.cases.manifest import Document, EvidenceChanged
 from enforcement.cases.models import Case, ChainEntry, Evidence, Manifest, SigningKey
 from enforcement.cases.packs import pack_make
+from enforcement.cases.records import evidence_record
 from enforcement.cases.services import cases_act
 from enforcement.cases.verifying import pack_bytes, verify_bytes
 from enforcement.retention.services import forget
 from tests.integration.cameras.conftest import picture
+from tests.integration.notices import issued as issuing
 from tests.integration.visits.world import World, at, car_park
 from vault import keyring
 
@@ -276,8 +279,6 @@ def test_what_was_changed_behind_our_back_is_not_signed(
 
 
 def test_the_database_keeps_a_read_as_it_was_kept(park: World) -> None:
-    from django.db import DatabaseError, transaction
-
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
         Evidence.objects.update(camera_name="elsewhere")
     Evidence.objects.update(quad=None)  # a picture that comes later may bring another
@@ -319,6 +320,17 @@ def test_a_notice_is_in_the_pack_as_it_went_out(
     ]
 
 
+def test_the_notice_that_was_issued_is_in_the_pack() -> None:
+    park, clerk = issuing.site_with_policy(), issuing.clerk()
+    notice = issuing.issued(park, clerk)
+    with stage_batch("test") as access:
+        pdf = access.file(notice, "pdf")
+    pack = make(park)
+    assert verify_bytes(pack.data).problems == []
+    assert content(pack)[f"notices/{notice.number}.pdf"] == pdf
+    assert pack.data == make(park).data
+
+
 def test_a_case_older_than_its_sites_chain_is_exported_and_says_so(park: World) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE cases_chainentry DISABLE TRIGGER cases_chain_no_change")
@@ -332,8 +344,6 @@ def test_a_case_older_than_its_sites_chain_is_exported_and_says_so(park: World) 
 def test_deleting_a_case_leaves_the_chain_whole(park: World) -> None:
     olga = User.objects.create_user("olga", "olga@example.org", "a long enough password")
     make(park)
-    from enforcement.cases.decisions import case_dismiss
-
     for case in Case.objects.all():
         case_dismiss(case_id=case.pk, user=olga, reason="misread", now=park.now)
     entries = ChainEntry.objects.count()
@@ -349,9 +359,6 @@ def test_an_entry_says_nothing_about_the_plate(park: World) -> None:
     """Who has the database and guesses the plate still lacks the salt, which is sealed."""
     evidence = Evidence.objects.filter(case=the_case()).first()
     assert evidence is not None
-    from enforcement.cases.chain import digest_of
-    from enforcement.cases.records import evidence_record
-
     guess = evidence_record(the_case(), evidence, text=PLATE, salt="")
     assert not ChainEntry.objects.filter(content=digest_of(guess)).exists()
 
