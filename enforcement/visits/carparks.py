@@ -206,12 +206,9 @@ def _work(
     unsure = VerdictVersion.objects.filter(
         site=site, current=True, visit_id__isnull=False, verdict__in=[v.value for v in _UNSURE]
     ).values("visit_id")
-    touched = Q()
-    for right, (start, end) in used:
-        others = Q(entered_at__lte=end, exited_at__gte=start)
-        if right.max_present is None:
-            others &= Q(pk__in=unsure)
-        touched |= others
+    touched = _during([span for _, span in used]) & Q(pk__in=unsure)
+    if shared := [span for right, span in used if right.max_present is not None]:
+        touched |= _during(shared)
     visits = Visit.objects.filter(
         touched, site=site, status=VisitStatus.COMPLETE, final_at__isnull=True
     ).exclude(pk__in=work.rows)
@@ -219,13 +216,30 @@ def _work(
     if not rows:
         return work
     pairs, passages = stored_pairs(rows.values(), readings)
+    spans = {right.pk: span for right, span in used}
     rights = rule_rights([right for right, _ in used], access)
     for pk, one in pairs.items():
         says = [passage.reading for passage in one.passages]
-        if any(matches(says, right, ()) for right in rights):
+        if any(
+            _overlaps(rows[pk], spans[uuid.UUID(right.id)]) and matches(says, right, ())
+            for right in rights
+        ):
             work.pairs[pk], work.rows[pk] = one, rows[pk]
             work.passages.update({end: passages[end] for end in visit_ends(rows[pk])})
     return work
+
+
+def _during(spans: Sequence[tuple[datetime, datetime]]) -> Q:
+    """Visits between the first and the last moment of these spans: more than overlap one of them,
+    and asked for with two comparisons."""
+    start, end = min(start for start, _ in spans), max(end for _, end in spans)
+    return Q(entered_at__lte=end, exited_at__gte=start)
+
+
+def _overlaps(visit: Visit, span: tuple[datetime, datetime]) -> bool:
+    start, end = span
+    entered, left = visit.entered_at, visit.exited_at
+    return entered is not None and left is not None and entered <= end and left >= start
 
 
 def _loose(replay: Replay, claimed: Sequence[Passage]) -> list[Passage]:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.db.models import Q
@@ -35,55 +35,52 @@ class Excuses:
     def __init__(self, site: Site, rules: SiteRules, access: Access) -> None:
         self.site, self.rules, self.access = site, rules, access
         self._values: dict[uuid.UUID, Right] = {}
-        self._by_key: dict[str, set[str]] = defaultdict(set)
         self._used_up: set[str] = set()
         self.near: dict[str, list[Right]] = defaultdict(list)
         self.presences = Presences()
 
     def own(self, visits: Mapping[uuid.UUID, Pair]) -> None:
         """Look up the rights that share an OCR class with these visits."""
-        classes = {
-            ocr_class(passage.reading.text)
-            for visit in visits.values()
-            for passage in visit.passages
-        }
-        self._note(visits, registry_rights(self.site, classes))
+
+        def keys(text: str) -> set[str]:
+            return {ocr_class(text)}
+
+        self._note(visits, registry_rights(self.site, _keys_of(visits, keys)), keys)
 
     def few(self, visits: Mapping[uuid.UUID, Pair]) -> None:
         """Look up the rights bound to the site that lie a slip or two away from these visits and
         overlap them, too."""
         start = min(visit.start for visit in visits.values())
         end = max(visit.end or visit.start for visit in visits.values())
-        variants = {
-            variant
-            for visit in visits.values()
-            for passage in visit.passages
-            for variant in shortened(passage.reading.text)
-        }
-        self._note(visits, site_rights(self.site, start, end, near=variants))
+        near = _keys_of(visits, shortened)
+        self._note(visits, site_rights(self.site, start, end, near=near), shortened)
 
-    def _note(self, visits: Mapping[uuid.UUID, Pair], rows: list[RightRow]) -> None:
+    def _note(
+        self,
+        visits: Mapping[uuid.UUID, Pair],
+        rows: list[RightRow],
+        keys: Callable[[str], set[str]],
+    ) -> None:
+        """Add to what is near each visit those of `rows` that share one of its keys."""
         unopened = [row for row in rows if row.pk not in self._values]
         for value in rule_rights(unopened, self.access):
             self._values[uuid.UUID(value.id)] = value
-            for plate in value.plates:
-                for key in shortened(plate, self.rules.classes):
-                    self._by_key[key].add(value.id)
         self._used_up |= {str(row.pk) for row in unopened if row.used_up_at is not None}
-        values = {value.id: value for value in self._values.values()}
+        by_key: dict[str, dict[str, Right]] = defaultdict(dict)
+        for value in (self._values[row.pk] for row in rows if row.pk in self._values):
+            for plate in value.plates:
+                for key in keys(plate):
+                    by_key[key][value.id] = value
         for visit in visits.values():
             readings = [passage.reading for passage in visit.passages]
-            texts = {reading.text for reading in readings}
-            possible = {
-                right_id
-                for text in texts
-                for key in shortened(text, self.rules.classes)
-                for right_id in self._by_key.get(key, ())
-            }
+            possible = {value.id: value for value in self.near[visit.id]}
+            for text in {reading.text for reading in readings}:
+                for key in keys(text):
+                    possible.update(by_key.get(key, {}))
             self.near[visit.id] = [
-                values[right_id]
+                possible[right_id]
                 for right_id in sorted(possible)
-                if matches(readings, values[right_id], self.rules.classes)
+                if matches(readings, possible[right_id], self.rules.classes)
             ]
         self.presences = Presences(self._present(visits))
 
@@ -106,6 +103,11 @@ class Excuses:
             if right.id in self._used_up
         ]
         return present + presences_of(self.site, texts)
+
+
+def _keys_of(visits: Mapping[uuid.UUID, Pair], keys: Callable[[str], set[str]]) -> set[str]:
+    texts = {passage.reading.text for visit in visits.values() for passage in visit.passages}
+    return {key for text in texts for key in keys(text)}
 
 
 def presences_of(site: Site, texts: Mapping[uuid.UUID, str]) -> list[Presence]:
