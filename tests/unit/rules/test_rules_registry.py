@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from enforcement.rights.facts import Reading, Right
 from enforcement.rights.matching import (
@@ -16,6 +18,7 @@ from enforcement.rights.matching import (
     excuse_registry,
     matches,
     several,
+    shortened,
     two_countries,
 )
 from enforcement.rights.outcomes import Certainty, RightKind
@@ -198,3 +201,17 @@ def test_several_means_several_vehicles() -> None:
     assert several([one, foreign])
     assert not two_countries([one, anywhere])
     assert two_countries([one, anywhere, foreign])
+
+
+def test_what_is_left_of_a_text_without_one_or_two_characters() -> None:
+    assert shortened("XYW") == {"XYW", "YW", "XW", "XY", "X", "Y", "W"}
+    assert shortened("X") == {"X", ""}
+    assert shortened("VUX", UV) == shortened("UVX", UV)
+    assert shortened("8X") == shortened("BX")
+    assert len(shortened("1AC2345")) == 1 + 7 + 21
+
+
+@given(st.text("ABU8", min_size=1, max_size=6), st.text("ABU8", min_size=1, max_size=6))
+def test_what_is_near_shares_something_left_of_it(one: str, other: str) -> None:
+    if cost(one, other) < FAR:
+        assert shortened(one) & shortened(other)

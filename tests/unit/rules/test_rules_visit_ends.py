@@ -22,42 +22,28 @@ def paired(*passages: Passage, longest: timedelta = 24 * HOUR, **more: tuple[str
 
 IN, OUT = passage("in", Role.ENTRY, 0), passage("out", Role.EXIT, 2)
 AGAIN = passage("again", Role.ENTRY, 3)
+NEAR = passage("out", Role.EXIT, 2, "AB12CDF")
+ROAD = passage("road", Role.PASSING, 1)
 
 
 @pytest.mark.parametrize(
-    ("visit", "status", "hours"),
+    ("passages", "longest", "status", "hours"),
     [
-        pytest.param(paired(IN, OUT), VisitStatus.COMPLETE, 2, id="at its exit"),
-        pytest.param(paired(OUT), VisitStatus.ENTRY_MISSED, 2, id="an orphan at its exit"),
-        pytest.param(paired(IN, AGAIN), VisitStatus.EXIT_MISSED, 3, id="when it came again"),
-        pytest.param(
-            paired(IN, AGAIN, longest=HOUR), VisitStatus.EXPIRED, 1, id="at most after the longest"
-        ),
-        pytest.param(
-            paired(IN, AGAIN, longest=3 * HOUR),
-            VisitStatus.EXIT_MISSED,
-            3,
-            id="having come again after exactly the longest",
-        ),
-        pytest.param(paired(IN, longest=HOUR), VisitStatus.EXPIRED, 1, id="never seen again"),
-        pytest.param(
-            paired(IN, OUT, longest=HOUR), VisitStatus.EXPIRED, 1, id="seen too late to end it"
-        ),
-        pytest.param(
-            paired(IN, passage("out", Role.EXIT, 2, "AB12CDF")),
-            VisitStatus.COMPLETE,
-            2,
-            id="at an exit that nearly fits",
-        ),
-        pytest.param(
-            paired(IN, passage("road", Role.PASSING, 1), OUT),
-            VisitStatus.COMPLETE,
-            2,
-            id="at its exit though it was seen outside",
-        ),
+        pytest.param((IN, OUT), 24, VisitStatus.COMPLETE, 2, id="at its exit"),
+        pytest.param((OUT,), 24, VisitStatus.ENTRY_MISSED, 2, id="an orphan at its exit"),
+        pytest.param((IN, AGAIN), 24, VisitStatus.EXIT_MISSED, 3, id="when it came again"),
+        pytest.param((IN, AGAIN), 1, VisitStatus.EXPIRED, 1, id="after the longest at most"),
+        pytest.param((IN, AGAIN), 3, VisitStatus.EXIT_MISSED, 3, id="exactly the longest"),
+        pytest.param((IN,), 1, VisitStatus.EXPIRED, 1, id="never seen again"),
+        pytest.param((IN, OUT), 1, VisitStatus.EXPIRED, 1, id="seen too late to end it"),
+        pytest.param((IN, NEAR), 24, VisitStatus.COMPLETE, 2, id="at an exit that nearly fits"),
+        pytest.param((IN, ROAD, OUT), 24, VisitStatus.COMPLETE, 2, id="though seen outside"),
     ],
 )
-def test_a_visit_ends(visit: Visit, status: VisitStatus, hours: float) -> None:
+def test_a_visit_ends(
+    passages: tuple[Passage, ...], longest: int, status: VisitStatus, hours: float
+) -> None:
+    visit = paired(*passages, longest=longest * HOUR)
     assert visit.status is status
     assert visit.end == START + hours * HOUR
     assert visit.presence().end == visit.end
