@@ -44,7 +44,7 @@ def pack_make(*, case: Case, user: User, language_code: str) -> Document:
     sightings = [opened.sighting(one, corrections) for one in case.evidence.order_by("captured_at")]
     events = list(case.events.order_by("at"))
     notice = Notice.objects.filter(case=case).first()
-    plate = opened.text(corrections[-1] if corrections else case)
+    plate = opened.text(case)
     reads, attested = _reads(case, sightings, corrections, opened, words)
     verdict = VerdictVersion.objects.filter(pk=case.verdict_id).first()
     if verdict is not None:

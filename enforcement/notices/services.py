@@ -69,7 +69,7 @@ class _Basis:
     explanation: str
     decided_at: datetime | None
     evidence: tuple[tuple[uuid.UUID, str], ...]
-    correction_id: uuid.UUID | None
+    token: uuid.UUID
     terms: NoticeTerms
 
 
@@ -194,13 +194,12 @@ def _deadlines(terms: NoticeTerms) -> dict[str, str]:
 
 
 def _basis(case: Case, terms: NoticeTerms) -> _Basis:
-    correction = case.corrections.order_by("at", "pk").last()
     return _Basis(
         verdict_id=case.verdict_id,
         explanation=json.dumps(case.explanation, sort_keys=True),
         decided_at=case.decided_at,
         evidence=tuple(case.evidence.order_by("pk").values_list("pk", "picture")),
-        correction_id=correction.pk if correction is not None else None,
+        token=case.token_exact,
         terms=terms,
     )
 
@@ -223,7 +222,7 @@ def _compose(
     rules = VerdictVersion.objects.filter(pk=case.verdict_id).values_list("rules", flat=True)
     link = f"{settings.PLATEWARDEN_URL}/notice/{case.number}/{secret}/" if secret else ""
     letter = Letter(
-        plate=shown.text(corrections[-1] if corrections else case),
+        plate=shown.text(case),
         address=tuple(address),
         rules=tuple(rules.first() or ()),
         issued_at=now,

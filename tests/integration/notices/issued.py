@@ -40,16 +40,23 @@ def policy(park: World, **fields: Any) -> CasePolicy:
     return CasePolicy.objects.create(site=park.site, **given | fields)
 
 
-def confirmed(park: World, by: User, plate: str = PLATE, *, start: str = "09:00") -> Case:
-    """The case of a stay that nobody paid for, confirmed by a person."""
-    hour = int(start[:2])
+def proposed(park: World, plate: str = PLATE, *, start: str = "09:00") -> Case:
+    """The case of a stay that nobody paid for."""
+    end = f"{int(start[:2]) + 1:02d}"
     park.read("in", plate, at(start), picture=picture(1))
-    park.read("out", plate, at(f"{hour + 1:02d}:00"), picture=picture(2))
-    park.settle(at(f"{hour + 1:02d}:05"))
+    park.read("out", plate, at(f"{end}:00"), picture=picture(2))
+    park.settle(at(f"{end}:05"))
     cases_act(now=park.now)
-    case = Case.objects.exclude(state__in=("confirmed", "notice-issued")).get()
+    return Case.objects.select_related("site__organisation").get(
+        state="candidate", seen_from=at(start)
+    )
+
+
+def confirmed(park: World, by: User, plate: str = PLATE, *, start: str = "09:00") -> Case:
+    """The same, confirmed by a person."""
+    case = proposed(park, plate, start=start)
     case_confirm(case_id=case.pk, user=by, reason="plate-checked", now=park.now)
-    return Case.objects.get(pk=case.pk)
+    return Case.objects.select_related("site__organisation").get(pk=case.pk)
 
 
 def issued(park: World, by: User, case: Case | None = None, **fields: Any) -> Notice:
