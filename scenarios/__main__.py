@@ -28,6 +28,8 @@ def main(arguments: Sequence[str]) -> int:
         help="compare with each file's “expect” and print only what differs",
     )
     options = parser.parse_args(arguments)
+    # whatever the terminal's language: JSON is UTF-8, and half a surrogate pair is written as such
+    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alpr_site.settings")
     django.setup()
 
@@ -59,10 +61,12 @@ def _one(path: Path) -> tuple[dict[str, Any], Any, bool]:
         return play(scenario), scenario.expect, False
     except ProductError as error:
         return {"name": name, "error": error.as_dict()}, None, True
-    except NotSettled:
+    except Exception as error:  # a fault of ours: said in the line, and the others are played
+        reason = "could not judge all of it" if isinstance(error, NotSettled) else "failed on it"
         problem = {
-            "code": "not_settled",
-            "sentence": "The product could not judge all of it; its log says why.",
+            "code": "our_fault",
+            "sentence": f"The product {reason} ({type(error).__name__}); that is no fault of the "
+            "file's.",
             "field": None,
         }
         return {"name": name, "error": problem}, None, True

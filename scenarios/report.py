@@ -9,9 +9,10 @@ from typing import Any
 from audit.access import Access, stage_batch
 from cameras.models import Site
 from enforcement.cases.models import OPEN_STATES, Case
+from enforcement.cases.subjects import asks
 from enforcement.rights.facts import Reading, is_skewed
 from enforcement.rights.matching import accuse
-from enforcement.rights.outcomes import CaseState, SiteKind
+from enforcement.rights.outcomes import CaseState, SiteKind, Verdict
 from enforcement.visits.models import VerdictVersion, Visit
 from enforcement.visits.pairing import Passage as Passing
 from enforcement.visits.passages import debounce
@@ -47,6 +48,8 @@ class _Report:
         self.in_passage: dict[uuid.UUID, list[ReadSpec]] = defaultdict(list)
         rows = PlateRead.objects.filter(site=site).values_list("pk", "capture_id", "passage_id")
         for pk, capture_id, passage_id in rows:
+            if passage_id is None:
+                raise LookupError("a read in no passage")
             read = played.captures[capture_id]
             self.reads[pk] = read
             self.passage_of[read.name] = passage_id
@@ -98,9 +101,7 @@ class _Report:
             for one in passage.reads
         }
 
-    def _first(self, passage_id: uuid.UUID | None) -> ReadSpec | None:
-        if passage_id is None:
-            return None
+    def _first(self, passage_id: uuid.UUID) -> ReadSpec:
         return min(self.in_passage[passage_id], key=_order)
 
     # --- the four lists ----------------------------------------------------------------------
@@ -108,19 +109,21 @@ class _Report:
     def _visits(self, visits: Iterable[Visit]) -> list[Line]:
         found = []
         for visit in visits:
-            entry, exit_ = self._first(visit.entry_passage_id), self._first(visit.exit_passage_id)
+            entry, exit_ = (
+                None if one is None else self._first(one)
+                for one in (visit.entry_passage_id, visit.exit_passage_id)
+            )
             begins = entry or exit_
-            own = self.passages.get(visit.entry_passage_id or visit.exit_passage_id)
-            if begins is None or own is None:
-                raise LookupError("a visit without passages")
+            assert begins is not None  # held by the constraint visit_has_an_end
+            verdict = self.of_visit[visit.pk]
             line = {
-                "plate": self.access.text(own),
+                "plate": self.access.text(self.passages[self.passage_of[begins.name]]),
                 "entry": entry.name if entry is not None else None,
                 "exit": exit_.name if exit_ is not None else None,
                 "status": visit.status,
                 "enforceable": visit.enforceable,
-                **self._said(self.of_visit[visit.pk]),
-                "overstay_min": self.of_visit[visit.pk].overstay_minutes,
+                **self._said(verdict),
+                "overstay_min": verdict.overstay_minutes,
             }
             found.append((_order(begins), line))
         return [line for _, line in sorted(found, key=lambda one: one[0])]
@@ -148,32 +151,48 @@ class _Report:
 
     def _cases(self) -> list[Line]:
         """In the order of their first reads; of one vehicle in view on a road one."""
-        found: dict[Any, tuple[list[ReadSpec], Case]] = {}
-        cases = Case.objects.filter(site=self.site, state__in=OPEN_STATES)
-        for case in cases.order_by("opened_at", "number"):
+        lines: list[tuple[Any, Line]] = []
+        shared: dict[str, list[tuple[ReadSpec, VerdictVersion]]] = defaultdict(list)
+        for case in Case.objects.filter(site=self.site, state__in=OPEN_STATES):
             passages = [uuid.UUID(one) for one in case.passage_ids]
-            first = [read for one in passages if (read := self._first(one)) is not None]
-            if self.is_road:
-                first = sorted(
-                    (read for one in passages for read in self.in_passage[one]), key=_order
-                )
-            key = self.in_view[first[0].name] if self.is_road else case.pk
-            if key not in found:
-                found[key] = (first, case)
+            if case.visit_id is None:
+                own = self._asking(passages)
+                shared[self.in_view[own[0][0].name]] += own
                 continue
-            reads, other = found[key]
-            graver = other.state == CaseState.REVIEW and case.state == CaseState.CANDIDATE
-            found[key] = (sorted([*reads, *first], key=_order), case if graver else other)
-        return [
-            {
-                "plate": self.access.text(case),
-                "reads": [read.name for read in reads],
-                "state": case.state,
-                "verdict": case.verdict,
-                "reason": case.reason or None,
-            }
-            for reads, case in sorted(found.values(), key=lambda one: _order(one[0][0]))
+            reads = [self._first(one) for one in passages]
+            lines.append(self._case(reads, case.state, case.verdict, case.reason))
+        for own in shared.values():
+            own.sort(key=lambda one: _order(one[0]))
+            # the surest of them speaks for all: a candidate rather than a doubt, then the earliest
+            says = min((one for _, one in own), key=lambda one: one.verdict == Verdict.REVIEW)
+            state = CaseState.REVIEW if says.verdict == Verdict.REVIEW else CaseState.CANDIDATE
+            reads = [read for read, _ in own]
+            lines.append(self._case(reads, state.value, says.verdict, says.reason))
+        return [line for _, line in sorted(lines, key=lambda one: one[0])]
+
+    def _case(
+        self, reads: list[ReadSpec], state: str, verdict: str, reason: str | None
+    ) -> tuple[Any, Line]:
+        first = self.passages[self.passage_of[reads[0].name]]
+        line = {
+            "plate": self.access.text(first),
+            "reads": [read.name for read in reads],
+            "state": state,
+            "verdict": verdict,
+            "reason": reason or None,
+        }
+        return _order(reads[0]), line
+
+    def _asking(self, passages: Iterable[uuid.UUID]) -> list[tuple[ReadSpec, VerdictVersion]]:
+        """The reads of these passages whose verdicts ask for a case, in order."""
+        verdicts = ((pk, self.of_passage[pk]) for pk in passages)
+        asking = [
+            (read, verdict)
+            for pk, verdict in verdicts
+            if asks(verdict)
+            for read in self.in_passage[pk]
         ]
+        return sorted(asking, key=lambda one: _order(one[0]))
 
     def _alerts(self) -> list[Line]:
         """One a list and vehicle in view, on the first of its reads that hits; in their order."""

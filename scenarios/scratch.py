@@ -27,7 +27,7 @@ def scratch_databases() -> Iterator[None]:
     names = {alias: connections[alias].settings_dict["NAME"] for alias in ALIASES}
     template = f"{_PREFIX}_{_fingerprint()}"
     own = f"{_PREFIX}_run_{secrets.token_hex(6)}"
-    with connections[DEFAULT_DB_ALIAS]._nodb_cursor() as cursor:  # type: ignore[attr-defined]
+    with connections[DEFAULT_DB_ALIAS]._nodb_cursor() as cursor:
         _hold(cursor, own)
         try:
             with _alone(cursor):
