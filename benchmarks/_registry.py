@@ -39,7 +39,7 @@ _RIGHT: Final = (
     "product,scope,category,reason,first_day,starts_at,ends_at,bought_at,known_at,data_class,"
     "data_key"
 )
-_PLATE: Final = "id,right_id,text,token_exact,token_class,country,data_class,data_key"
+_PLATE: Final = "id,right_id,text,token_exact,token_class,tokens_near,country,data_class,data_key"
 
 
 def plate(number: int) -> str:
@@ -94,7 +94,7 @@ def _write(chunk: tuple[str, uuid.UUID, int, np.ndarray[Any, np.dtype[np.int64]]
         )
         plates.write(
             f"{row.pk}\t{right.pk}\t{_bytes(row.text)}\t{blind.exact(text)}"
-            f"\t{blind.equivalent(text)}\tCZ\tright\t{key}\n"
+            f"\t{blind.equivalent(text)}\t{{}}\tCZ\tright\t{key}\n"
         )
     with connection.cursor() as cursor:
         for table, columns, data in (
