@@ -117,6 +117,7 @@ BENCHMARKS = {
     "edge": "site",
     "imports": "database",
     "judging": "database",
+    "justice": "nothing",
     "latency": "site",
     "lookup": "database",
     "speed": "nothing",
@@ -138,7 +139,7 @@ def bench(arguments: Sequence[str]) -> int:
         if "--peers" in rest and not helping:
             sidevenv.PEERS.ensure(var)
         own = ["--tools", str(var.root)]
-        if arguments[0] == "accuracy" and sidevenv.TRAINING.is_ready(var):
+        if arguments[0] in ("accuracy", "justice") and sidevenv.TRAINING.is_ready(var):
             own += ["--training-python", str(sidevenv.TRAINING.python(var))]
         _become(module(name, *own, *rest), OMP_NUM_THREADS="1")
     if helping:
