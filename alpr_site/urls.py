@@ -11,5 +11,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("api/", include("alpr_site.api_urls")),
+    path("", include("gateway.urls")),
     path("", include("dashboard.urls")),
 ]
