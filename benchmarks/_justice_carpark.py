@@ -1,8 +1,8 @@
 """A month of one British car park: who came, who paid, and what the cameras and keypads made of it.
 
 Half of the car parks run over the leap day and into the night in which clocks go forward, half into
-the autumn in which they go back. Each has an entry and an exit; every second one also a camera on
-the road outside.
+the autumn in which they go back. Each has an entry and an exit, every second one also a camera on
+the road outside; every third one has a tariff, the others charge always.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from benchmarks import _justice_plates as plates
 from benchmarks._justice_reader import Quirk, Reader, Sight
+from benchmarks._justice_tariff import charged, charged_time, evening, tariff
 from benchmarks._justice_truth import (
     DAY,
     HOUR,
@@ -66,6 +67,8 @@ AGAIN: Final = 0.07
 FIRM_PLATES: Final = 6
 FIRM_PLACES: Final = 3
 
+FREE_STAYS: Final = 0.2
+"""Where there is a tariff: visitors who use what it leaves free."""
 TYPED_WRONGLY: Final = 0.03
 """Payments whose plate was typed wrongly; of these, by slips (0: another vehicle's altogether)."""
 SLIPS: Final = {1: 0.90, 2: 0.07, 0: 0.03}
@@ -109,6 +112,8 @@ class CarPark:
         if number % 4 >= 2:
             cameras["road"] = Role.PASSING
         self.month = SiteMonth(number, start, start + DAYS * DAY, cameras)
+        if number % 3 == 2:
+            self.month.tariff = tariff()
         self.daily = max(4, round(stays / DAYS / (1 + AGAIN)))
         self.fleet = self._vehicles()
         self.by_plate = {vehicle.plate: vehicle for vehicle in self.fleet}
@@ -146,7 +151,7 @@ class CarPark:
             if chance < PERMITS:
                 vehicle.sort = "permit"
                 self._grant(RightKind.PERMIT, (vehicle.plate,), *always)
-            elif chance < PERMITS + SHARED:
+            elif chance < PERMITS + SHARED and self.month.tariff is None:
                 vehicle.sort = "shared permit"
                 shared.append(vehicle)
             elif chance < PERMITS + SHARED + EXEMPT:
@@ -221,8 +226,12 @@ class CarPark:
     def _stay(self, vehicle: _Vehicle, enter: datetime) -> datetime:
         """Make a stay of the vehicle's sort; when it left."""
         if vehicle.sort == "visitor":
-            kind = self.rng.choices(list(KINDS), _SUMS)[0]
-            leave = self._visitor(vehicle, enter, kind)
+            kind, leave = self._visit_by_tariff(vehicle, enter) or ("", enter)
+            if not kind:
+                kind = self.rng.choices(list(KINDS), _SUMS)[0]
+                if self.month.tariff is not None and kind in UNLAWFUL:
+                    kind = self._by_day(kind, enter)
+                leave = self._visitor(vehicle, enter, kind)
         else:
             kind = vehicle.sort
             leave = enter + self._length() * (1 if self.rng.random() < 0.9 else 1.5)
@@ -237,8 +246,38 @@ class CarPark:
                     self._cross(vehicle, f"{number}{suffix}", "road", Role.PASSING, at)
         return leave
 
+    def _visit_by_tariff(self, vehicle: _Vehicle, enter: datetime) -> tuple[str, datetime] | None:
+        """Where there is a tariff: a stay that it lets be free, wholly or in part."""
+        rng = self.rng
+        if self.month.tariff is None or rng.random() > FREE_STAYS:
+            return None
+        if not charged(enter):
+            leave = enter + self._length()
+            return None if charged_time(enter, leave) else ("free of charge", leave)
+        if rng.random() < 0.5:
+            leave = enter + rng.uniform(6, 30 - MARGIN / MINUTE) * MINUTE
+            return "free as a short stay", leave
+        closes = evening(enter)
+        leave = closes + rng.uniform(10, 600) * MINUTE
+        start = enter + rng.uniform(0, 240) * SECOND
+        if start + MINUTE >= closes or charged_time(closes, leave):
+            return None
+        self._pay(vehicle, start, closes)
+        return "paid until charging ends", leave
+
+    def _by_day(self, kind: str, enter: datetime) -> str:
+        """Where there is a tariff, nobody is unlawful but in the morning of a charged day: what is
+        unpaid then is charged for, whatever its length. Others pay."""
+        morning = charged(enter) and enter.astimezone(LONDON).hour < 12
+        return kind if morning else "paid"
+
     def _visitor(self, vehicle: _Vehicle, enter: datetime, kind: str) -> datetime:
-        rng, length = self.rng, self._length()
+        rng, length, least = self.rng, self._length(), 1.0
+        if self.month.tariff is not None and kind in UNLAWFUL:
+            length, least = (
+                rng.uniform(50, 240) * MINUTE,
+                35.0,
+            )  # no short stay, over before evening
         allowed = RULES.consideration + RULES.grace
         before = rng.uniform(0, (RULES.consideration - MARGIN) / SECOND) * SECOND
         start, leave = enter + before, enter + length
@@ -276,7 +315,7 @@ class CarPark:
             return leave + rng.uniform(5, rest) * SECOND
         if kind == "overstayed":
             self._pay(vehicle, start, leave)
-            return leave + allowed + rng.uniform(1, 180) * MINUTE
+            return leave + allowed + rng.uniform(least, 180) * MINUTE
         until = leave + rng.uniform(0, 40) * MINUTE
         if kind == "paid afterwards":
             known = leave + rng.uniform(0.2, 40) * HOUR

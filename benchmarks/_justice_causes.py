@@ -207,6 +207,7 @@ def _around(month: SiteMonth, start: datetime, end: datetime) -> SiteMonth:
         month.first,
         month.last,
         month.cameras,
+        month.tariff,
         [],
         [one for one in month.crossings if start <= one.at <= end],
         [one for one in month.paid if one.right.start <= end and one.right.end >= start],

@@ -103,6 +103,7 @@ class Judge:
             rules=RULES,
             state=SiteState(min(exits), min(heard.values()), site.suspended),
             now=now,
+            tariff=self.month.tariff,
         )
 
     def opens(self, visit: Visit) -> datetime:

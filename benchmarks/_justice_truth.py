@@ -17,6 +17,7 @@ from enum import StrEnum
 from benchmarks._justice_reader import Sight
 from enforcement.rights.facts import Right, is_skewed
 from enforcement.rights.outcomes import Role
+from enforcement.rights.tariffs import Tariff
 from inference.voting import Seen
 
 SECOND = timedelta(seconds=1)
@@ -157,6 +158,7 @@ class SiteMonth:
     first: datetime
     last: datetime
     cameras: dict[str, Role]
+    tariff: Tariff | None = None
     stays: list[Stay] = field(default_factory=list)
     crossings: list[Crossing] = field(default_factory=list)
     paid: list[Paid] = field(default_factory=list)
