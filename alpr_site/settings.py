@@ -384,6 +384,7 @@ UNFOLD = {
                     _item("Watchlists", "playlist_add_check", "watchlist.watchlist"),
                     _item("Entries", "list", "watchlist.entry"),
                     _item("Cases", "gavel", "cases.case"),
+                    _item("Case policies", "policy", "cases.casepolicy"),
                 ],
             },
             {

@@ -1,6 +1,5 @@
 """What the page of a case shows, and opening cases one after another for review."""
 
-import re
 import uuid
 from datetime import datetime
 from typing import Any
@@ -10,7 +9,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
-from core.errors import BadInput, ProductError
+from core.errors import ProductError
 from dashboard import purposes
 from dashboard.gates import OperatorRequest
 from dashboard.plates import text_of
@@ -19,9 +18,8 @@ from enforcement.cases.decisions import case_take
 from enforcement.cases.models import OPEN_STATES, Case
 from enforcement.cases.policies import policy_at
 from enforcement.cases.possible import steps_possible
-from enforcement.cases.reasons import CANCEL, CONFIRM, DISMISS, UPHOLD, WRITE_OFF
+from enforcement.cases.reasons import CANCEL, CONFIRM, CORRECT, DISMISS, UPHOLD, WRITE_OFF
 from enforcement.cases.selectors import deadlines_of, waiting_for
-from enforcement.rights.charges import NO_MINOR_UNIT
 
 PURPOSE = "case-review"
 _RUN = "case-run"
@@ -117,6 +115,7 @@ def case_page(
         else None,
         "confirm_reasons": CONFIRM,
         "dismiss_reasons": DISMISS,
+        "correct_reasons": CORRECT,
         "uphold_reasons": UPHOLD,
         "cancel_reasons": CANCEL,
         "write_off_reasons": WRITE_OFF,
@@ -130,20 +129,3 @@ def case_page(
         **case_notice_context(request, case, chosen),
     }
     return render(request, "dashboard/case.html", context, status=error.status if error else 200)
-
-
-_AMOUNT = re.compile(r"(\d{1,9})(?:[.,](\d{1,2}))?", re.ASCII)
-
-
-def minor_units(text: str, currency: str) -> int:
-    """An amount as people type it (`60`, `60.5`, `60,50`), in minor units; BadInput `amount_wrong`
-    when it is none."""
-    found = _AMOUNT.fullmatch(text.strip())
-    whole, part = found.groups() if found else ("", None)
-    if not whole or (part and currency in NO_MINOR_UNIT):
-        raise BadInput(
-            "amount_wrong", "Write the amount in figures, for example 60.00.", field="amount"
-        )
-    if currency in NO_MINOR_UNIT:
-        return int(whole)
-    return int(whole) * 100 + int((part or "").ljust(2, "0"))

@@ -50,6 +50,11 @@ urlpatterns = [
         cases_together.cases_together_decide,
         name="cases_together_decide",
     ),
+    path(
+        "cases/<uuid:case_id>/evidence/<uuid:evidence_id>/correct/",
+        cases.cases_correct,
+        name="cases_correct",
+    ),
     path("cases/<uuid:case_id>/pay/", cases_after.cases_pay, name="cases_pay"),
     path("cases/<uuid:case_id>/appeal/", cases_after.cases_appeal, name="cases_appeal"),
     path("cases/<uuid:case_id>/answer/", cases_after.cases_answer, name="cases_answer"),

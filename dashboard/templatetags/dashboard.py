@@ -171,6 +171,12 @@ def next_deadline(case: Case, now: datetime) -> SafeString | str:
 
 
 @register.filter
+def same_id(text: str, row_id: uuid.UUID) -> bool:
+    """Whether `text` names the row."""
+    return text == str(row_id)
+
+
+@register.filter
 def deadline_words(deadline: Deadline) -> str:
     """What a day is the last for."""
     return wording.DEADLINES[deadline.name]

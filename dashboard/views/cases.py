@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from cameras.access import OPERATE
-from core.errors import NotFound, ProductError
+from core.errors import NotAllowed, NotFound, ProductError
 from dashboard.caseboard import (
     case_page,
     looked_at,
@@ -23,6 +23,7 @@ from dashboard.gates import OperatorRequest, gate
 from dashboard.plates import picture_response
 from dashboard.views.feed import narrow
 from dashboard.wording import CASE_QUEUES, CASE_STATES
+from enforcement.cases.corrections import evidence_correct
 from enforcement.cases.decisions import case_confirm, case_dismiss
 from enforcement.cases.models import OPEN_STATES, Case
 from enforcement.cases.selectors import SOON, case_get, cases_queue, queue_counts
@@ -101,6 +102,33 @@ def cases_decide(request: OperatorRequest, case_id: uuid.UUID) -> HttpResponse:
         return case_page(request, case_get(case_id, request.sites), error)
     messages.success(request, _told(done))
     return _onward(request, case)
+
+
+@require_POST
+@gate(*OPERATE)
+def cases_correct(
+    request: OperatorRequest, case_id: uuid.UUID, evidence_id: uuid.UUID
+) -> HttpResponse:
+    """Say what a read of the case really was, with its picture open; the read itself stays."""
+    case = case_get(case_id, request.sites)
+    if looked_at(request, case) is None:
+        raise NotAllowed("not_open", "Open the case for review before you correct a read.")
+    if not case.evidence.filter(pk=evidence_id).exists():
+        raise NotFound("not_found", "There is no such read here.")
+    try:
+        evidence_correct(
+            evidence_id=evidence_id,
+            user=request.user,
+            plate=request.POST.get("plate", ""),
+            country=request.POST.get("country", ""),
+            reason=request.POST.get("reason", ""),
+            note=request.POST.get("note", "").strip()[:500],
+            now=timezone.now(),
+        )
+    except ProductError as error:
+        return case_page(request, case_get(case_id, request.sites), error, about=str(evidence_id))
+    messages.success(request, "The read is corrected; a person must look at the case anew.")
+    return HttpResponseRedirect(reverse("cases_case", args=[case.pk]))
 
 
 def _told(case: Case) -> str:

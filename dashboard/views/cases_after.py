@@ -12,9 +12,10 @@ from django.views.decorators.http import require_POST
 
 from cameras.access import OPERATE, person_actor
 from core.errors import BadInput, NotAllowed, ProductError
-from dashboard.caseboard import case_page, looked_at, minor_units
+from dashboard.caseboard import case_page, looked_at
 from dashboard.gates import OperatorRequest, gate
 from enforcement.cases.models import Case, CaseAppeal
+from enforcement.cases.money import minor_units
 from enforcement.cases.selectors import case_get
 from enforcement.cases.settling import (
     appeal_decide,

@@ -10,6 +10,9 @@ from django.db.models import F, Q
 from cameras.models import Site
 from enforcement.cases.deadlines import SCHEMES, Channel, Terms, last_issue_day
 
+LANGUAGES = {"en": "English", "cs": "Czech", "de": "German"}
+"""Languages a notice can be in, by their ISO 639 code."""
+
 
 def _english() -> list[str]:
     return ["en"]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from core.models import User
 from enforcement.cases.decisions import STEPS
-from enforcement.cases.models import Case
+from enforcement.cases.models import OPEN_STATES, Case
 from enforcement.cases.policies import CasePolicy
 
 
@@ -17,6 +17,7 @@ class Possible:
     mine: bool
     confirm: bool
     dismiss: bool
+    correct: bool
     pay: bool
     appeal: bool
     answer: bool
@@ -45,6 +46,7 @@ def steps_possible(case: Case, user: User, policy: CasePolicy | None) -> Possibl
         mine=mine,
         confirm="confirmed" in following and not mine,
         dismiss="dismissed" in following,
+        correct=case.state in OPEN_STATES,
         pay="paid" in following,
         appeal="appealed" in following,
         answer=appealed and not (second and case.decided_by_id == user.pk),

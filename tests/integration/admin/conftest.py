@@ -25,7 +25,7 @@ from cameras.models import (
 )
 from core.ids import uuid7
 from core.models import User
-from enforcement.cases.models import Case
+from enforcement.cases.models import Case, CasePolicy
 from enforcement.retention.models import ErasureReport, Hold, Policy
 from enforcement.retention.services import hold_place, policy_set
 from enforcement.rights.intake import right_input
@@ -76,6 +76,7 @@ class World:
     watchlist: Watchlist
     entry: Entry
     case: Case
+    case_policy: CasePolicy
     policy: Policy
     hold: Hold
     report: ErasureReport
@@ -237,6 +238,20 @@ def world(boss: User) -> World:
             expires_at=now + timedelta(days=9),
         ),
         case=make_case(site, "2026-000001", now),
+        case_policy=CasePolicy.objects.create(
+            site=site,
+            effective_from=datetime(2026, 1, 1, tzinfo=UTC),
+            currency="GBP",
+            notice_amount=10_000,
+            discount_amount=6_000,
+            scheme="uk-postal",
+            country="GB",
+            region="ENG",
+            discount_days=14,
+            due_days=28,
+            appeal_days=28,
+            payee="City of Brno",
+        ),
         policy=policy_set(
             site=site, data_class="compliant", keep_minutes=10, why="Because.", actor=ADMIN
         ),
