@@ -135,7 +135,11 @@ def owed(
     return total, total - capped, paid
 
 
-def due_lines(dues: Sequence[Due], timezone: ZoneInfo, currency: str) -> list[ChargeLine]:
+Told = tuple[datetime, ChargeLine]
+"""A line, and when what it speaks of begins."""
+
+
+def due_lines(dues: Sequence[Due], timezone: ZoneInfo, currency: str) -> list[Told]:
     """A line for each run of units of one band at one price."""
     lines = []
     runs = groupby(dues, key=lambda due: (due.band, due.exact, None if due.exact else due.amount))
@@ -147,7 +151,7 @@ def due_lines(dues: Sequence[Due], timezone: ZoneInfo, currency: str) -> list[Ch
             how = "by the minute"
         else:
             how = f"{len(run)} × {money(rounded(each or Fraction(0), 1, 'nearest'), currency)}"
-        lines.append(ChargeLine("band", amount, f"{band}, {when}: {how}."))
+        lines.append((run[0].start, ChargeLine("band", amount, f"{band}, {when}: {how}.")))
     return lines
 
 

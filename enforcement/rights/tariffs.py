@@ -192,22 +192,23 @@ class Tariff:
         stretches = self._stretches(start, end)
         charged = [one for one in stretches if one.band.steps]
         free = [(one.start, one.end) for one in stretches if not one.band.steps]
-        lines = [
-            ChargeLine(
-                "free", 0, f"{one.band.name}, {span(one.start, one.end, self.timezone)}: free."
-            )
+        told = [
+            (one.start, ChargeLine("free", 0, f"{one.band.name}, {self._span(one)}: free."))
             for one in stretches
             if not one.band.steps
         ]
         first = self._first_free(charged, paid, start, end)
         if first:
             minutes = sum((b - a for a, b in first), timedelta(0)) // _MINUTE
-            lines.append(ChargeLine("first-free", 0, f"The first {minutes} min are free."))
+            told.append(
+                (first[0][0], ChargeLine("first-free", 0, f"The first {minutes} min are free."))
+            )
             free += first
             charged = _after(charged, first[-1][1])
         dues = [due for stretch in charged for due in self._dues(stretch, start)]
         free += [(due.start, due.end) for due in dues if not due.amount]
-        lines += due_lines([due for due in dues if due.amount], self.timezone, self.currency)
+        told += due_lines([due for due in dues if due.amount], self.timezone, self.currency)
+        lines = [line for _, line in sorted(told, key=lambda one: one[0])]
         total, over, mine = owed(dues, paid, cap=self.daily_cap, period=self._period(start))
         if over:
             cap = money(self.daily_cap or 0, self.currency)
@@ -226,6 +227,9 @@ class Tariff:
             outside=start < end and all(not one.band.steps for one in stretches),
             version=self.version,
         )
+
+    def _span(self, stretch: _Stretch) -> str:
+        return span(stretch.start, stretch.end, self.timezone)
 
     def _stretches(self, start: datetime, end: datetime) -> list[_Stretch]:
         """The stay, cut where another band begins to hold."""
