@@ -19,7 +19,8 @@ MAIL = "jana@example.org"
 
 
 def clerk(name: str = "olga") -> User:
-    return User.objects.create_user(name, f"{name}@example.org", "a long enough password")
+    """Somebody who decides; without a password, as making one takes long."""
+    return User.objects.create_user(name, f"{name}@example.org")
 
 
 def policy(park: World, **fields: Any) -> CasePolicy:

@@ -349,8 +349,6 @@ def test_two_people_at_once_issue_one_notice() -> None:
     [
         "UPDATE notices_notice SET amount = 1",
         "UPDATE notices_notice SET pdf_sha256 = '\\x00'",
-        "DELETE FROM notices_noticedelivery; DELETE FROM notices_notice;"
-        " SET CONSTRAINTS ALL IMMEDIATE",
         "UPDATE notices_noticedelivery SET state = 'sent'",
         "UPDATE notices_noticedelivery SET state = 'sending'",
         "UPDATE notices_noticedelivery SET state = 'printed', done_at = now()",
@@ -361,6 +359,15 @@ def test_the_database_holds_a_notice_as_it_was_issued(sql: str) -> None:
     issued(park, olga)
     with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql)
+
+
+def test_a_notice_goes_only_with_its_case() -> None:
+    park, olga = site_with_policy(), clerk()
+    issued(park, olga)
+    with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM notices_noticedelivery")
+        cursor.execute("DELETE FROM notices_notice")
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 # --- drafts and packs ----------------------------------------------------------------------------
