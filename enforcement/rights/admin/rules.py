@@ -48,6 +48,7 @@ _NUMBERS = (
     "max_stay_minutes",
     "orphan_rate_limit",
     "orphan_rate_over",
+    "lookup_wait_minutes",
 )
 STATE_COLOURS = {"in force": "success", "later": "info"}
 

@@ -281,6 +281,7 @@ RULES = {
     "max_stay_minutes": "1440",
     "orphan_rate_limit": "0.2",
     "orphan_rate_over": "50",
+    "lookup_wait_minutes": "60",
 }
 
 
