@@ -37,13 +37,14 @@ def same_vehicle(one: Seen, other: Seen) -> bool:
 
 def surely_read(read: Seen) -> bool:
     """Whether no character of the read is unsure: then it is like another only by OCR classes and
-    candidates, unless the other is unsure. A reader that says nothing of its characters is sure of
-    none."""
-    return bool(read.char_scores) and all(score >= _SURE for score in read.char_scores)
+    candidates, unless the other is unsure. A reader that says nothing of its characters is as sure
+    of each as of the whole."""
+    return all(score >= _SURE for score in read.char_scores or (read.score,))
 
 
 def _unsure_at(read: Seen, place: int) -> bool:
-    return place >= len(read.char_scores) or read.char_scores[place] < _SURE
+    scores = read.char_scores or (read.score,) * len(read.text)
+    return place < len(scores) and scores[place] < _SURE
 
 
 def _unsure(one: Seen, place: int, other: Seen) -> bool:

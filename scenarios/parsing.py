@@ -22,6 +22,9 @@ from enforcement.rights.zones import Window
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 """When a right was delivered that was known from the beginning; earlier if anything else is."""
 
+UNLIKELY = 0.1
+"""The score of a text that the reader also thought of, where nothing else is said."""
+
 _FOREVER = datetime(2190, 1, 1, tzinfo=UTC)
 _SITE_SLUG = "site"
 _LONGEST_CATEGORY = 16
@@ -237,7 +240,7 @@ def _read(data: Mapping[str, Any], place: int, site: SiteSpec) -> ReadSpec:
 
 def _candidate(value: Any, where: str) -> tuple[str, float]:
     """A text the reader thought of too, alone or with its score."""
-    text, score = value if isinstance(value, list) and len(value) == 2 else (value, 0.1)
+    text, score = value if isinstance(value, list) and len(value) == 2 else (value, UNLIKELY)
     if not isinstance(text, str):
         raise BadInput("not_text", "A candidate is a text.", field=where)
     return _checked(where, lambda: canonical(text)), _share(score, where)

@@ -23,6 +23,7 @@ from cameras.services import capture_receive
 from core.errors import BadInput, ProductError
 from core.models import User
 from enforcement.cases.services import cases_act
+from enforcement.rights.matching import cost
 from enforcement.rights.models import Provider, Scheme, SiteRules
 from enforcement.rights.outcomes import SiteKind
 from enforcement.rights.services import right_receive, schemes_load
@@ -33,7 +34,7 @@ from enforcement.watchlist.services import entry_add, reads_watch, watchlist_cre
 from plates.gathering import passages_end, reads_gather
 from plates.models import Passage, PlateRead
 from plates.services import captures_recognise
-from scenarios.parsing import ReadSpec, RightSpec, Scenario
+from scenarios.parsing import UNLIKELY, ReadSpec, RightSpec, Scenario
 from scenarios.report import Played, report
 from vault import keys
 
@@ -194,6 +195,23 @@ class _Player:
             raise BadInput(error.code, error.sentence, field=where) from None
         self.played.rights[right.pk] = spec.name
 
+    def _other_texts(self, spec: ReadSpec) -> list[list[str | float]]:
+        """What the reader thought of besides: what the file says, and at a car park the texts one
+        slip away that the camera read while the vehicle was in view. A scenario says nothing of
+        single characters, by which the product tells frames of one vehicle from its neighbour's."""
+        named: list[list[str | float]] = [[text, score] for text, score in spec.candidates]
+        if self.is_road:
+            return named
+        near = {
+            other.plate: None
+            for other in self.scenario.reads
+            if other.camera == spec.camera
+            and abs((other.at - spec.at).total_seconds()) <= _DEBOUNCE_S
+            and other.plate != spec.plate
+            and cost(other.plate, spec.plate) <= 1
+        }
+        return named + [[text, min(spec.confidence, UNLIKELY)] for text in near]
+
     def _see(self, spec: ReadSpec, at: datetime) -> None:
         sent = Sent(
             kind="read",
@@ -203,7 +221,7 @@ class _Player:
                 text=spec.plate,
                 score=spec.confidence,
                 char_scores=list(spec.char_scores),
-                candidates=[[text, score] for text, score in spec.candidates],
+                candidates=self._other_texts(spec),
                 country=spec.country,
                 category=spec.category,
                 quad=None,
