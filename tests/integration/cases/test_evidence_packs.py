@@ -30,11 +30,13 @@ from enforcement.cases.decisions import case_confirm, case_dismiss
 from enforcement.cases.manifest import Document, EvidenceChanged
 from enforcement.cases.models import Case, ChainEntry, Evidence, Manifest, SigningKey
 from enforcement.cases.packs import pack_make
+from enforcement.cases.pictures import pictures_join
 from enforcement.cases.records import evidence_record
 from enforcement.cases.services import cases_act
 from enforcement.cases.verifying import pack_bytes, verify_bytes
 from enforcement.retention.services import forget
 from tests.integration.cameras.conftest import picture
+from tests.integration.cases.test_case_pictures import LARGE, arrive, ask, unpaid_stay
 from tests.integration.notices import issued as issuing
 from tests.integration.visits.world import World, at, car_park
 from vault import keyring
@@ -300,6 +302,21 @@ def test_every_export_says_who_asked_for_which_plate_and_why(park: World) -> Non
         make(park, actor=Actor("person", "olga"), purpose="")
     with pytest.raises(NotFound):
         make(park, case_id=park.site.pk)
+
+
+def test_a_picture_that_came_later_is_attested_and_in_the_pack() -> None:
+    later = car_park()
+    read = unpaid_stay(later)
+    cases_act(now=later.now)
+    bare = make(later)
+    ask(later, read)
+    arrive(later, read)
+    assert pictures_join(now=later.now) == 1
+    assert list(records_differ(later.site, ANNA)) == []
+    pack = make(later)
+    assert verify_bytes(pack.data).problems == []
+    assert verify_bytes(bare.data).problems == []  # still what it was then
+    assert content(pack)["pictures/01-entry-picture.jpg"] == LARGE
 
 
 def test_a_notice_is_in_the_pack_as_it_went_out(
