@@ -76,7 +76,7 @@ def cases_appeal(request: OperatorRequest, case_id: uuid.UUID) -> HttpResponse:
 
     def step(case: Case) -> str:
         through = request.POST.get("through", "")
-        if through not in CaseAppeal.Through.values:
+        if through not in CaseAppeal.Through.values or through == CaseAppeal.Through.PAGE:
             raise BadInput("through_required", "Say how the appeal came.", field="through")
         appeal_open(
             case_id=case.pk,

@@ -97,11 +97,15 @@ def _page(
 @gate(*OPERATE)
 def cases_together_decide(request: OperatorRequest) -> HttpResponse:
     """Decide the ticked cases for one reason; what became of each is told."""
+    now = timezone.now()
     shown = _open_cases(request, ids_among(request.POST.getlist("shown"), MOST))
-    ticked = set(ids_among(request.POST.getlist("case"), MOST))
     confirm = request.POST.get("decision") == "confirm"
     # what this person has not looked at is not decided, whatever was posted
-    looked = [one.pk for one in shown if one.pk in ticked and looked_at(request, one) is not None]
+    looked = [
+        one
+        for one in ids_among(request.POST.getlist("case"), MOST)
+        if purposes.look(request, "case", one, now) is not None
+    ]
     try:
         if not looked:
             raise BadInput("none_ticked", "Tick the cases this reason is for.", field="case")
@@ -112,7 +116,7 @@ def cases_together_decide(request: OperatorRequest) -> HttpResponse:
             user=request.user,
             reason=request.POST.get("reason", ""),
             note=request.POST.get("note", "").strip()[:500],
-            now=timezone.now(),
+            now=now,
         )
     except BadInput as error:
         return _page(request, shown, error)
