@@ -200,6 +200,12 @@ def _right(data: Mapping[str, Any], where: str) -> RightSpec:
         said.setdefault("bought_at", said.get("known_at"))
     if said.get("kind") == "exemption":
         said["reason"] = said.get("reason") or "exempt"
+    if isinstance(said.get("plates"), list):
+        # a vehicle named twice has one place, as if it stood there once
+        plates = [
+            _checked(where, lambda one=one: plate_of(one, "plates")) for one in said["plates"]
+        ]
+        said["plates"] = list(dict.fromkeys(plates))
     name = _text(data.get("id"), f"{where}.id", 200)
     checked: RightInput = _checked(where, lambda: right_input(said))
     return RightSpec(name=name, known_at=_instant(data, "known_at", f"{where}."), data=checked)
