@@ -6,6 +6,7 @@ ship are `schemes.json`; an operator's own has the same shape.
 """
 
 import json
+import re
 from calendar import monthrange
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -92,12 +93,15 @@ class Product:
 class SchemeExemption:
     """Vehicles that a scheme exempts by itself; `countries` None means of any country.
 
-    `code` is the explanation's: `exempt-by-scheme` or `toll-instead`.
+    They are told by their category or, since few cameras know one, by the `series` of their plates
+    (full matches of canonical text). `code` is the explanation's: `exempt-by-scheme` or
+    `toll-instead`.
     """
 
     categories: frozenset[str]
     countries: frozenset[str] | None
     code: str
+    series: tuple[re.Pattern[str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +155,18 @@ class Scheme:
         """True where the two categories pay alike."""
         return self.counts_as.get(one, one) == self.counts_as.get(other, other)
 
-    def exemption(self, category: str, country: str | None) -> str | None:
-        """The code of the automatic exemption of such a vehicle, None where it has none."""
+    def exemption(self, category: str, country: str | None, text: str = "") -> str | None:
+        """The code of the automatic exemption of such a vehicle, None where it has none.
+
+        `text` is its canonical plate; one of an exempt series gives `exempt-by-series`.
+        """
         for exemption in self.exemptions:
-            countries = exemption.countries
-            if category in exemption.categories and (countries is None or country in countries):
+            if exemption.countries is not None and country not in exemption.countries:
+                continue
+            if category in exemption.categories:
                 return exemption.code
+            if any(series.fullmatch(text) for series in exemption.series):
+                return "exempt-by-series"
         return None
 
     def right(
@@ -269,8 +279,15 @@ def _product(data: Mapping[str, Any]) -> Product:
 
 def _exemption(data: Mapping[str, Any]) -> SchemeExemption:
     countries = data["countries"]
+    if data["code"] not in ("exempt-by-scheme", "toll-instead"):
+        raise ValueError("an exemption's code is exempt-by-scheme or toll-instead")
+    try:
+        series = tuple(re.compile(one) for one in data.get("series", ()))
+    except re.error as error:
+        raise ValueError("an exemption's series is a regular expression") from error
     return SchemeExemption(
         categories=frozenset(data["categories"]),
         countries=None if countries is None else frozenset(countries),
         code=data["code"],
+        series=series,
     )

@@ -42,6 +42,7 @@ SENTENCES = {
     "owed": "By the tariff the time without a right costs {amount}.",
     # schemes and windows
     "exempt-by-scheme": "Vehicles of this category and country are exempt from the scheme.",
+    "exempt-by-series": "Vehicles with plates of this series are exempt from the scheme.",
     "toll-instead": "Vehicles of this category pay toll instead; the scheme does not apply.",
     "outside-window": "Outside the charging window.",
     "awaiting-deadline": "The day can still be paid for.",

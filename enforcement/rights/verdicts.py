@@ -124,7 +124,7 @@ def judge_vignette(
     versions = (ENGINE, rules.version, scheme.version_name)
     if quarantined:
         return _skewed(versions)
-    exemption = scheme.exemption(reading.category, reading.country)
+    exemption = scheme.exemption(reading.category, reading.country, reading.text)
     if exemption is not None:
         line = of_rule("scheme", exemption)
         return Judgement(Verdict.EXEMPT, Reason.EXEMPTION, explanation=(line,), rules=versions)

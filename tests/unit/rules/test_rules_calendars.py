@@ -193,8 +193,41 @@ def test_czech_sales_reach_three_months_ahead_and_no_further() -> None:
     ],
 )
 def test_automatic_exemptions(category: str, country: str | None, code: str | None) -> None:
-    assert SCHEMES["CZ"].exemption(category, country) == code
-    assert SCHEMES["HU"].exemption(category, country) is None
+    assert SCHEMES["CZ"].exemption(category, country, "1AB2345") == code
+    assert SCHEMES["HU"].exemption(category, country, "1AB2345") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "code"),
+    [
+        ("EL123AB", "CZ", "exempt-by-series"),
+        ("01V2345", "CZ", "exempt-by-series"),
+        ("EL123AB", "SK", None),  # an ordinary one there would look the same
+        ("EL123AB", None, None),
+        ("EL123A", "CZ", None),
+        ("1EL1234", "CZ", None),
+        ("1V23456", "CZ", None),
+    ],
+)
+def test_czech_series_of_exempt_vehicles_are_known_without_a_category(
+    text: str, country: str | None, code: str | None
+) -> None:
+    assert SCHEMES["CZ"].exemption("car", country, text) == code
+    assert SCHEMES["SK"].exemption("car", country, text) is None
+
+
+@pytest.mark.parametrize("wrong", [{"code": "because"}, {"series": ["(EL"]}, {"series": [5]}])
+def test_an_exemption_that_cannot_be_told_or_explained_is_refused(wrong: dict[str, Any]) -> None:
+    exemption = {"categories": [], "countries": None, "code": "toll-instead", **wrong}
+    data = {
+        "code": "XX",
+        "timezone": "UTC",
+        "effective_from": "2026-01-01T00:00:00+00:00",
+        "rules": {"products": {}, "exemptions": [exemption]},
+    }
+    with pytest.raises(RuleError) as refused:
+        Scheme.from_data(data)
+    assert refused.value.code == "scheme-malformed"
 
 
 def test_a_foreign_electric_car_pays_as_a_car() -> None:
@@ -240,7 +273,7 @@ def test_a_fifth_scheme_needs_no_code() -> None:
     assert right.end - right.start == timedelta(days=7, hours=1)  # clocks go back on 5 April
     assert right.version == 1
     assert fifth.heal == timedelta(0)
-    assert fifth.exemption("electric", "CZ") is None
+    assert fifth.exemption("electric", "CZ", "EL123AB") is None
 
 
 @pytest.mark.parametrize(

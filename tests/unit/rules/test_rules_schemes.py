@@ -1,5 +1,6 @@
 """Schemes as data: every word of it counts, and what cannot be meant is refused in a sentence."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -72,7 +73,10 @@ def test_the_shipped_schemes_say_what_the_table_says() -> None:
 def test_exemptions_are_for_whom_they_name() -> None:
     assert shipped("CZ").exemptions == (
         SchemeExemption(
-            frozenset({"electric", "hydrogen", "historic"}), frozenset({"CZ"}), "exempt-by-scheme"
+            frozenset({"electric", "hydrogen", "historic"}),
+            frozenset({"CZ"}),
+            "exempt-by-scheme",
+            (re.compile(r"EL\d{3}[A-Z]{2}"), re.compile(r"\d{2}V\d{4}")),
         ),
         SchemeExemption(frozenset({"over-3.5t"}), None, "toll-instead"),
     )

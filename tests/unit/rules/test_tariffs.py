@@ -1,6 +1,9 @@
 """Parking tariffs: what a stay costs, on paper and here."""
 
+import json
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 from enforcement.rights.charges import Charge, money
 from enforcement.rights.facts import RuleError
 from enforcement.rights.tariffs import Tariff
+from enforcement.rights.zones import Window
 
 PRAGUE = "Europe/Prague"
 
@@ -336,6 +340,17 @@ def test_what_is_no_tariff_at_all_is_refused(data: Any) -> None:
     with pytest.raises(RuleError) as refused:
         Tariff.from_data(data, timezone=PRAGUE, currency="CZK")
     assert refused.value.code == "tariff-malformed"
+
+
+def test_the_examples_in_the_documentation_are_what_they_say() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "rules.md").read_text(encoding="utf-8")
+    window, documented = (json.loads(one) for one in re.findall(r"```json\n(.*?)```", text, re.S))
+    opens = local("2026-03-02T07:00", "Europe/London")
+    assert Window.from_data(window, "Europe/London").charged_day(opens) == opens.date()
+    one = Tariff.from_data(documented, timezone="Europe/London", currency="GBP")
+    # 15 free minutes, an hour, two started half hours, the night: 2.00 + 2 * 0.80 + 3.00
+    start, end = (local(f"2026-03-02T{at}", "Europe/London") for at in ("16:00", "23:00"))
+    assert one.charge(start, end).amount == 660
 
 
 def test_a_stay_needs_an_offset_and_a_direction() -> None:
