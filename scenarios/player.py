@@ -23,8 +23,8 @@ from cameras.services import capture_receive
 from core.errors import BadInput, ProductError
 from core.models import User
 from enforcement.cases.services import cases_act
-from enforcement.rights.matching import cost
 from enforcement.rights.intake import RightInput
+from enforcement.rights.matching import cost
 from enforcement.rights.models import Provider, Right, Scheme, SiteRules
 from enforcement.rights.outcomes import ACCUSING, SiteKind
 from enforcement.rights.selectors import scheme_at
