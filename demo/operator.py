@@ -16,6 +16,8 @@ from cameras.registry import registry_save
 from core.errors import Conflict
 from core.models import User
 from demo.programme import ZONE, script
+from enforcement.cases.deadlines import SCHEMES
+from enforcement.cases.policies import CasePolicy
 from enforcement.retention.services import passages_erase, policy_set
 from enforcement.rights.keys import provider_key_create, provider_key_revoke
 from enforcement.rights.models import Provider, Right, SiteRules
@@ -158,6 +160,7 @@ def _site(organisation: Organisation, slug: str, plan: dict[str, Any]) -> Site:
     SiteRules.objects.get_or_create(
         site=site, effective_from=SINCE, defaults={"scheme": plan["scheme"]}
     )
+    _notices(site)
     policy_set(
         site=site,
         data_class=DataClass.COMPLIANT,
@@ -173,6 +176,31 @@ def _site(organisation: Organisation, slug: str, plan: dict[str, Any]) -> Site:
                 row=Camera(site=site, slug=camera_slug, name=name, role=role), actor=COMMAND
             )
     return site
+
+
+def _notices(site: Site) -> None:
+    """What a notice of a demo's site asks for, so that a case can be taken to its PDF."""
+    scheme = SCHEMES["cz"]
+    CasePolicy.objects.get_or_create(
+        site=site,
+        effective_from=SINCE,
+        defaults={
+            "currency": "CZK",
+            "notice_amount": 150_000,
+            "discount_amount": 75_000,
+            "scheme": scheme.code,
+            "discount_days": 10,
+            "due_days": scheme.due_days,
+            "appeal_days": scheme.appeal_days,
+            "languages": ["en", "cs", "de"],
+            "payee": "Demo operator\n1 Example Square\n123 00 Nowhere",
+            "pay_texts": {
+                "en": "This is a demonstration: nothing is to be paid.",
+                "cs": "Toto je ukázka: nic neplaťte.",
+                "de": "Dies ist eine Vorführung: Bezahlen Sie nichts.",
+            },
+        },
+    )
 
 
 def _forget_earlier(sites: list[Site], now: datetime) -> None:

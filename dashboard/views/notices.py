@@ -22,7 +22,7 @@ from enforcement.cases.issuing import notice_terms
 from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case
 from enforcement.cases.policies import policy_at
 from enforcement.cases.selectors import case_get
-from enforcement.notices.deliveries import delivery_again, delivery_returned
+from enforcement.notices.deliveries import delivery_again, delivery_returned, mail_is_set
 from enforcement.notices.languages import CODES, language
 from enforcement.notices.models import Notice, NoticeDelivery
 from enforcement.notices.pack import pack_make
@@ -57,7 +57,11 @@ def case_notice_context(
         return {}
     context: dict[str, Any] = {
         "languages": _languages(case),
-        "channels": NoticeDelivery.Channel.choices,
+        "channels": [
+            (code, label)
+            for code, label in NoticeDelivery.Channel.choices
+            if code != Channel.EMAIL or mail_is_set()
+        ],
     }
     if notice is None:
         return {"notice": context | _to_issue(case)}

@@ -21,13 +21,20 @@ from vault.models import DataClass
 from vault.sealing import assign_key, seal_text
 
 PURPOSE = "case-review"
+_CONSOLE = "django.core.mail.backends.console.EmailBackend"
 _MOST_LINES = 8
 _LONGEST_LINE = 80
 _OUT = (NoticeDelivery.State.SENT, NoticeDelivery.State.PRINTED)
 _WAITING = (NoticeDelivery.State.QUEUED, NoticeDelivery.State.SENDING)
 
 
-def channel_checked(name: str) -> Channel:
+def mail_is_set() -> bool:
+    """Whether there is a mail server. Without one, mail is written into the log, where neither an
+    address nor a notice may come to stand."""
+    return bool(settings.EMAIL_BACKEND != _CONSOLE)
+
+
+def channel_known(name: str) -> Channel:
     """The channel of a name; BadInput `channel_unknown`."""
     try:
         return Channel(name)
@@ -35,6 +42,17 @@ def channel_checked(name: str) -> Channel:
         raise BadInput(
             "channel_unknown", "Choose how the notice goes out.", field="channel"
         ) from error
+
+
+def channel_checked(name: str) -> Channel:
+    """A channel that something can be sent by; BadInput as of `channel_known`, or `no_mail_server`
+    while none is set up."""
+    channel = channel_known(name)
+    if channel is Channel.EMAIL and not mail_is_set():
+        raise BadInput(
+            "no_mail_server", "No mail server is set up (EMAIL_URL): print it.", field="channel"
+        )
+    return channel
 
 
 def address_checked(channel: str, address: str) -> str:

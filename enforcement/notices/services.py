@@ -38,6 +38,7 @@ from enforcement.notices.deliveries import (
     address_checked,
     address_lines,
     channel_checked,
+    channel_known,
     delivery_queue,
 )
 from enforcement.notices.document import (
@@ -81,7 +82,7 @@ def notice_preview(
     The caller has checked that `user` may see the case. Each plate and picture opened leaves its
     audit row. Conflict `policy_missing` or `notice_late`; NotFound `forgotten`.
     """
-    terms = notice_terms(case, channel=channel_checked(channel), now=now)
+    terms = notice_terms(case, channel=channel_known(channel), now=now)
     made, _, _ = _compose(case, terms, language(language_code), (), person_actor(user), "", now)
     return made.pdf
 
