@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from runner import agent, commands, doctor, locking
+from runner import agent, commands, doctor, locking, mutation
 from runner.console import RunError, say
 
 # These take whatever follows as it stands, options included.
@@ -16,6 +16,7 @@ PASSING_ON: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "scenario": (commands.scenario, "play scenarios: scenario [--check] FILE…"),
     "bench": (commands.bench, "run a benchmark: bench NAME [its arguments]"),
     "train": (commands.train, "train the networks anew: train [its arguments]"),
+    "mutate": (mutation.main, "change the rules, see that tests notice: mutate [MODULE…]"),
     "manage": (commands.manage, "a Django management command: manage COMMAND [its arguments]"),
 }
 

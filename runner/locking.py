@@ -32,9 +32,10 @@ def main(*, upgrade: bool) -> int:
         _run([*compile_, "-o", "base.txt", "base.in"])
         say("[3/5] requirements/test.txt")
         _run([*compile_, "-c", "base.txt", "-o", "test.txt", "test.in"])
-        say("[4/5] requirements/edge.txt and build.txt")
+        say("[4/5] requirements/edge.txt, build.txt and mutation.txt")
         _run([*compile_, "-c", "base.txt", "-o", "edge.txt", "edge.in"])
         _run([*compile_, "-o", "build.txt", "build.in"])
+        _run([*compile_, "-c", "test.txt", "-o", "mutation.txt", "mutation.in"])
         say("[5/5] benchmarks/peers/requirements.txt")
         pinned = str(ROOT / "requirements" / "base.txt")
         peers = ["-c", pinned, "-o", "requirements.txt", "requirements.in"]

@@ -46,7 +46,7 @@ def test_the_runner_needs_nothing_but_the_standard_library() -> None:
 def test_every_command_is_in_the_help() -> None:
     text = cli.parser().format_help()
     for name in (
-        "demo", "serve", "setup", "test", "read", "bench", "train", "manage", "status",
+        "demo", "serve", "setup", "test", "read", "bench", "train", "mutate", "manage", "status",
         "doctor", "services", "env", "wheel", "lock",
     ):  # fmt: skip
         assert f"    {name} " in text
