@@ -14,6 +14,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from benchmarks import _justice_plates as plates
+from benchmarks._justice_noise import HIDDEN, lay_noise, looks_again
 from benchmarks._justice_reader import Quirk, Reader, Sight
 from benchmarks._justice_tariff import charged, charged_time, evening, tariff
 from benchmarks._justice_truth import (
@@ -24,7 +25,6 @@ from benchmarks._justice_truth import (
     SECOND,
     Crossing,
     Look,
-    Outage,
     Paid,
     SiteMonth,
     Stay,
@@ -75,19 +75,6 @@ SLIPS: Final = {1: 0.90, 2: 0.07, 0: 0.03}
 TERMINAL_LATE: Final = 0.01
 """Payments that a terminal without a line hands on hours later."""
 
-HIDDEN: Final = 0.005
-"""Passages with the plate hidden: a vehicle close behind another, a trailer, a person."""
-WAITS: Final = 0.03
-"""Vehicles that stand before the camera and are read again and again."""
-OUTAGES: Final = 3
-"""Times in a month that a camera loses its line for one to ten hours and delivers later; once an
-entry or exit also loses its power, for half an hour to three."""
-CLOCKS_WRONG: Final = 5
-"""In one car park of so many a clock lags by up to a quarter of an hour for two to 24 hours, in
-another one it runs ahead."""
-TURNS_AWAY: Final = 0.003
-"""Vehicles read again a minute later, since they stood where the camera did not see them."""
-
 
 @dataclass(slots=True)
 class _Vehicle:
@@ -125,7 +112,7 @@ class CarPark:
         for number in range(DAYS):
             self._day(self.first_day + timedelta(days=number))
         self._judge_shared()
-        self._lay_noise()
+        lay_noise(self.month, self.noise)
         return self.month
 
     # --- vehicles ----------------------------------------------------------------------------
@@ -269,7 +256,8 @@ class CarPark:
         """Where there is a tariff, nobody is unlawful but in the morning of a charged day: what is
         unpaid then is charged for, whatever its length. Others pay."""
         morning = charged(enter) and enter.astimezone(LONDON).hour < 12
-        return kind if morning else "paid"
+        # a gap may lie in an hour that was paid for anyway
+        return kind if morning and kind != "paid with a gap" else "paid"
 
     def _visitor(self, vehicle: _Vehicle, enter: datetime, kind: str) -> datetime:
         rng, length, least = self.rng, self._length(), 1.0
@@ -387,16 +375,15 @@ class CarPark:
                     stay.id, stay.plate, stay.enter, stay.leave, lawful=False, kind=kind
                 )
 
-    # --- noise -------------------------------------------------------------------------------
-
     def _cross(self, vehicle: _Vehicle, name: str, camera: str, role: Role, at: datetime) -> None:
-        rng = self.noise
-        looks = [Look(timedelta(0), self._sight(vehicle))]
-        chance = rng.random()
-        if role is not Role.PASSING and chance < WAITS:
-            looks += [Look(20 * n * SECOND, self._sight(vehicle)) for n in range(1, 8)]
-        elif role is not Role.PASSING and chance < WAITS + TURNS_AWAY:
-            looks.append(Look(60 * SECOND, self._sight(vehicle)))
+        """One passage, and what the reader makes of it."""
+
+        def sight() -> Sight:
+            return self.reader.look(self.noise, vehicle.plate, vehicle.country, vehicle.quirk)
+
+        rng, looks = self.noise, [Look(timedelta(0), sight())]
+        if role is not Role.PASSING:
+            looks += [Look(after, sight()) for after in looks_again(rng)]
         self.month.crossings.append(
             Crossing(
                 id=name,
@@ -410,38 +397,3 @@ class CarPark:
                 delay=rng.uniform(0.2, 2.0) * SECOND,
             )
         )
-
-    def _sight(self, vehicle: _Vehicle) -> Sight:
-        return self.reader.look(self.noise, vehicle.plate, vehicle.country, vehicle.quirk)
-
-    def _lay_noise(self) -> None:
-        """Cameras that were offline, without power or wrong about the time."""
-        rng, cameras = self.noise, [*self.month.cameras]
-        usual = {camera: rng.uniform(-1, 1) * SECOND for camera in cameras}
-        outages = [
-            self._outage(rng.choice(cameras), rng.uniform(1, 10) * HOUR) for _ in range(OUTAGES)
-        ]
-        self.month.outages = outages
-        dark = [self._outage(rng.choice(("in", "out")), rng.uniform(0.5, 3) * HOUR)]
-        wrong: list[tuple[Outage, timedelta]] = []
-        for sign, number in ((-1, 0), (1, 1)):
-            if self.month.number % CLOCKS_WRONG == number:
-                while_ = self._outage(rng.choice(cameras), rng.uniform(2, 24) * HOUR)
-                wrong.append((while_, sign * rng.uniform(1, 900) * SECOND))
-        for crossing in self.month.crossings:
-            crossing.clock = usual[crossing.camera]
-            for one, by in wrong:
-                if one.camera == crossing.camera and one.start <= crossing.at < one.end:
-                    crossing.clock += by
-            for one in dark:
-                if one.camera == crossing.camera and one.start <= crossing.at < one.end:
-                    crossing.hidden = True
-            for one in outages:
-                if one.camera == crossing.camera and one.start <= crossing.at < one.end:
-                    late = rng.uniform(0, 1) * (one.caught_up - one.end)
-                    crossing.delay = one.end - crossing.at + late
-
-    def _outage(self, camera: str, length: timedelta) -> Outage:
-        start = self.month.first + self.noise.uniform(0, DAYS - 2) * DAY
-        end = start + length
-        return Outage(camera, start, end, end + self.noise.uniform(1, 20) * MINUTE)

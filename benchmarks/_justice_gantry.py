@@ -17,7 +17,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from benchmarks import _justice_plates as plates
-from benchmarks._justice_carpark import DAYS, HIDDEN
+from benchmarks._justice_carpark import DAYS
+from benchmarks._justice_noise import HIDDEN
 from benchmarks._justice_reader import Dice, Reader, Sight
 from benchmarks._justice_truth import MARGIN, MINUTE
 from core.platetext import ocr_class

@@ -16,7 +16,7 @@ _CZ_SERIES: Final = "0123456789ABCDEFHIJKLMNPRSTUVXYZ"
 _ANY: Final = ascii_uppercase
 
 FORMS: Final[dict[str, tuple[str, ...]]] = {
-    "GB": (_GB_AREA, _GB_LETTERS, "01256", digits, *(_GB_LETTERS,) * 3),
+    "GB": (_GB_AREA, _GB_LETTERS[:-1], "01256", digits, *(_GB_LETTERS,) * 3),
     "CZ": ("123456789", _CZ_REGIONS, _CZ_SERIES, *(digits,) * 4),
     "SK": (
         "BKNTZP",

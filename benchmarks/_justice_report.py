@@ -204,7 +204,7 @@ def _floors(run: Mapping[str, Any]) -> str:
         ]
         for floor in sorted(floors["rightful"])
     ]
-    header = ["confidence floor", "wrongful per 100,000", "violations as candidates"]
+    header = ["confidence floor", "misread candidates per 100,000", "violations as candidates"]
     return table("Gantries: what a higher floor would buy (the rest goes to review)", header, rows)
 
 

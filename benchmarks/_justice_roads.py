@@ -16,12 +16,12 @@ from benchmarks._justice_carpark import RULES
 from benchmarks._justice_causes import OF_VIOLATOR, Count, cause_of
 from benchmarks._justice_gantry import Drive, Registry, Vignette
 from benchmarks._justice_judge import OPERATOR
-from benchmarks._justice_truth import NOTHING, Noise
+from benchmarks._justice_truth import NOTHING, Noise, clear_sight
 from enforcement.rights.calendars import Scheme, load_schemes, scheme_at
 from enforcement.rights.facts import Reading, Right
 from enforcement.rights.outcomes import CaseState, Judgement, case_state
 from enforcement.rights.verdicts import judge_vignette
-from inference.voting import Seen, consensus
+from inference.voting import consensus
 
 OPENED: Final = timedelta(seconds=60)
 SORTS: Final = (Noise.KNOWN_LATE, Noise.TYPED, Noise.CATEGORY, Noise.MISREAD, Noise.CLOCK)
@@ -31,7 +31,8 @@ FLOORS: Final = (0.80, 0.85, 0.90, 0.95, 0.98)
 
 @dataclass(slots=True)
 class Floors:
-    """Candidates whose confidence reaches each floor; below it they are in review instead."""
+    """Candidates whose confidence reaches each floor (wrongful ones: those by misreads); below it
+    they are in review instead."""
 
     wrongful: Counter[str] = field(default_factory=Counter)
     rightful: Counter[str] = field(default_factory=Counter)
@@ -46,7 +47,7 @@ def voted(drive: Drive, without: frozenset[Noise] = NOTHING) -> Reading | None:
     """What the product makes of the passage's frames; None where nothing was read."""
     frames, country = drive.sight.frames, drive.sight.country
     if Noise.MISREAD in without:
-        frames, country = (Seen(drive.plate, 0.99),), drive.country
+        frames, country = clear_sight(drive.plate, drive.country).frames, drive.country
     if not frames:
         return None
     agreed = consensus(frames)
@@ -159,13 +160,15 @@ class Road:
             return
         made.candidates += 1
         rightful = not drive.lawful and _accuses(drive, reading)
-        floors.note(reading.confidence, rightful=rightful)
         if rightful:
             made.found += 1
+            floors.note(reading.confidence, rightful=True)
             return
         if not drive.lawful:
             made.missed["misread"] += 1
         cause = cause_of(lambda without: self._stands(drive, opened, without), SORTS)
+        if cause == Noise.MISREAD.value:
+            floors.note(reading.confidence, rightful=False)
         if not drive.lawful:
             cause = f"{cause}, {OF_VIOLATOR}"
         later = case_state(self.judged(drive, reading, opened + OPERATOR))

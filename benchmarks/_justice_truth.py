@@ -46,6 +46,11 @@ NOTHING: frozenset[Noise] = frozenset()
 EVERYTHING = frozenset(Noise)
 
 
+def clear_sight(plate: str, country: str) -> Sight:
+    """What a reader that never errs sees."""
+    return Sight((Seen(plate, 0.99, (0.99,) * len(plate), ((plate, 0.99),)),), country)
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """One sight of a crossing vehicle, `after` its crossing."""
@@ -79,7 +84,7 @@ class Crossing:
         for look in self.looks:
             sight = look.sight
             if Noise.MISREAD in without or (self.hidden and not sight.frames):
-                sight = Sight((Seen(self.plate, 0.99),), self.country)
+                sight = clear_sight(self.plate, self.country)
             for frame in sight.frames:
                 at = self.at + look.after + 0.4 * number * SECOND
                 yield Read(
@@ -148,6 +153,9 @@ class Outage:
     start: datetime
     end: datetime
     caught_up: datetime
+
+    def holds(self, crossing: Crossing) -> bool:
+        return self.camera == crossing.camera and self.start <= crossing.at < self.end
 
 
 @dataclass(slots=True)
