@@ -358,6 +358,12 @@ def test_a_case_older_than_its_sites_chain_is_exported_and_says_so(park: World) 
     assert any("before the chain began" in note for note in report.notes)
 
 
+def test_a_kept_picture_without_its_digest_is_not_signed(park: World) -> None:
+    tamper("UPDATE cases_evidence SET crop_sha256 = NULL", "USER", "cases_evidence")
+    with pytest.raises(EvidenceChanged):
+        make(park)
+
+
 def test_deleting_a_case_leaves_the_chain_whole(park: World) -> None:
     olga = User.objects.create_user("olga", "olga@example.org", "a long enough password")
     make(park)
