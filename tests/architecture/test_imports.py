@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROAD = [
     "alpr_site",
     "demo",
+    "scenarios",
     "dashboard",
     "gateway",
     "enforcement",

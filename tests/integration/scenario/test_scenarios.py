@@ -1,0 +1,190 @@
+"""Scenarios through the product's services: those that ship, and random days by two ways."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.errors import ProductError
+from enforcement.rights.models import Right
+from plates.models import PlateRead
+from scenarios.parsing import scenario_of
+from scenarios.player import play
+from tests.unit.rules.ruleplay import Played, said
+from tests.unit.scenarios import days
+
+pytestmark = pytest.mark.django_db(databases=["default", "keys"])
+
+ROOT = Path(__file__).resolve().parents[3]
+FILES = sorted((ROOT / "scenarios" / "rules").glob("*/*.json"))
+Output = dict[str, Any]
+
+# the services open transactions of their own, so one test's database serves all its examples
+modest = settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+seeds = st.integers(0, 2**32)
+
+
+def played(scenario: dict[str, Any]) -> Output:
+    return play(scenario_of(scenario))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_the_wrong_is_prevented(path: Path) -> None:
+    data = json.loads(path.read_text(encoding="utf-8"))
+    assert data["why"]
+    assert json.dumps(played(data)) == json.dumps(data["expect"]), "also the order of keys"
+
+
+# --- two ways of computing the same ---------------------------------------------------------------
+
+
+def by_rules(scenario: dict[str, Any]) -> list[Output]:
+    """Visits, or reads of a road, as the pure rules alone say."""
+    known = [read for read in scenario["reads"] if read["received_at"] <= scenario["now"]]
+    rules = Played({**scenario, "reads": known})
+    if rules.kind == "parking":
+        visits = [rules.visit(place) for place in range(len(rules.visits))]
+        return sorted(visits, key=_first_read)
+    return [{"id": name, **said(rules.verdicts[name])} for name in rules.reads]
+
+
+def by_services(scenario: dict[str, Any]) -> list[Output]:
+    """The same as the product says, each with the state of its case."""
+    output = played(scenario)
+    case_of = {read: case["state"] for case in output["cases"] for read in case["reads"]}
+    if scenario["site"]["kind"] == "parking":
+        visits = sorted(output["visits"], key=_first_read)
+        return [{**visit, "case": case_of.get(_first_read(visit))} for visit in visits]
+    return [{**read, "case": case_of.get(read["id"])} for read in output["reads"]]
+
+
+def _first_read(visit: Output) -> str:
+    return str(visit["entry"] or visit["exit"])
+
+
+@modest
+@given(seeds)
+def test_a_car_park_by_services_and_by_rules(seed: int) -> None:
+    scenario = days.car_park(seed)
+    assert by_services(scenario) == by_rules(scenario)
+
+
+@modest
+@given(seeds)
+def test_a_gantry_by_services_and_by_rules(seed: int) -> None:
+    scenario = days.gantry(seed)
+    assert by_services(scenario) == by_rules(scenario)
+
+
+@modest
+@given(seeds)
+def test_a_zone_by_services_and_by_rules(seed: int) -> None:
+    """A zone's day shares a case, so only whether a read has one is compared."""
+    scenario = days.zone(seed)
+    services, rules = by_services(scenario), by_rules(scenario)
+    for output in (*services, *rules):
+        output["case"] = output["case"] is not None
+    assert services == rules
+
+
+# --- the order in which reads arrive --------------------------------------------------------------
+
+
+def timeless(output: Output) -> Output:
+    """An output without `paid-late`, the one reason that speaks of what was thought before."""
+
+    def reason(line: Output) -> Output:
+        late = line.get("verdict") == "paid"
+        return {**line, "reason": "paid"} if late else line
+
+    return {
+        **output,
+        "visits": [reason(visit) for visit in output["visits"]],
+        "reads": [reason(read) for read in output["reads"]],
+    }
+
+
+@modest
+@given(st.sampled_from([days.car_park, days.gantry, days.zone]), seeds, seeds)
+def test_the_order_of_arrival_changes_nothing(day: Any, seed: int, order: int) -> None:
+    scenario = day(seed)
+    scenario["now"] = days.minute(14_500)
+    scenario["watchlist"] = [
+        {"plate": plate, "country": "CZ", "list": "stolen", "expires": days.minute(5000)}
+        for plate in days.PLATES[::2]
+    ]
+    for read in scenario["reads"]:
+        read["received_at"] = read["at"]
+    straight = timeless(played(scenario))
+    chance = random.Random(order)
+    for read in scenario["reads"]:
+        read["received_at"] = days.later(read["at"], chance.randint(0, 4 * 86_400))
+    assert timeless(played(scenario)) == straight
+
+
+# --- one file and the next ------------------------------------------------------------------------
+
+VIGNETTE = {
+    "name": "road",
+    "now": "2026-03-03T00:00:00+00:00",
+    "site": {
+        "kind": "vignette",
+        "scheme": "CZ",
+        "cameras": [{"id": "gantry", "role": "passing"}],
+    },
+    "reads": [
+        {"id": "r1", "camera": "gantry", "at": "2026-03-02T10:00:00+01:00", "plate": "1AB2345",
+         "country": "CZ"}
+    ],
+}  # fmt: skip
+
+
+def test_a_files_rights_are_no_other_files() -> None:
+    right = {"kind": "vignette", "id": "v", "scheme": "CZ", "product": "annual",
+             "first_day": "2026-01-01", "plate": "1AB2345", "country": "CZ"}  # fmt: skip
+    paid = played({**VIGNETTE, "rights": [right]})
+    assert paid["reads"][0]["verdict"] == "paid"
+    assert played(VIGNETTE)["reads"][0]["verdict"] == "unpaid"
+    assert not Right.objects.exists()
+    assert not PlateRead.objects.exists()
+
+
+def test_a_file_played_twice_says_the_same() -> None:
+    day = days.car_park(7)
+    assert played(day) == played(day)
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "field"),
+    [
+        pytest.param(
+            {"rights": [{"kind": "vignette", "id": "v", "scheme": "XX", "product": "1-day",
+                         "first_day": "2026-03-02", "plate": "1AB2345"}]},
+            "unknown_scheme", "rights[0].scheme", id="a scheme there isn't",
+        ),
+        pytest.param(
+            {"rights": [{"kind": "vignette", "id": "v", "scheme": "CZ", "product": "1-week",
+                         "first_day": "2026-03-02", "plate": "1AB2345"}]},
+            "unknown_product", "rights[0].product", id="a product there isn't",
+        ),
+        pytest.param(
+            {"site": {**VIGNETTE["site"], "scheme": "XX"}},  # type: ignore[dict-item]
+            "unknown_scheme", "site.scheme", id="the site's own scheme",
+        ),
+        pytest.param(
+            {"rights": [{"kind": "exemption", "id": "x", "plate": "1AB2345"},
+                        {"kind": "exemption", "id": "x", "plate": "1AB2346"}]},
+            "version_conflict", "rights[1].version", id="one version, two contents",
+        ),
+    ],
+)  # fmt: skip
+def test_what_the_product_refuses_is_named(change: dict[str, Any], code: str, field: str) -> None:
+    with pytest.raises(ProductError) as refused:
+        played({**VIGNETTE, **change})
+    assert (refused.value.code, refused.value.field) == (code, field)
