@@ -172,6 +172,14 @@ def test_bodies_that_are_refused(
     assert Right.objects.count() == 0
 
 
+def test_a_body_over_the_limit_is_refused_before_it_is_read(seller: Seller, settings: Any) -> None:
+    settings.UPLOAD_MAX_BYTES = 1000
+    assert code(seller.post({"items": [payment()] * 100})) == (413, "body_too_large", None)
+    assert code(seller.post(b"[" * 1001)) == (413, "body_too_large", None)
+    assert Right.objects.count() == 0
+    assert seller.post(payment()).status_code == 201
+
+
 def test_other_media_types_are_refused(seller: Seller) -> None:
     response = seller.client.post(
         RIGHTS, {"kind": "payment"}, headers={"Authorization": f"Bearer {seller.shown}"}
@@ -241,5 +249,9 @@ def test_the_schema_knows_the_rights_api_without_a_warning(capsys: Any) -> None:
     schema = SchemaGenerator(patterns=api_urls.urlpatterns).get_schema(request=None, public=True)
     assert not GENERATOR_STATS, capsys.readouterr().err
     methods = {path.rstrip("/"): set(found) for path, found in schema["paths"].items()}
-    assert methods == {"/rights": {"post"}, "/rights/{right_id}": {"get", "delete"}}
+    assert methods == {
+        "/rights": {"post"},
+        "/rights/{right_id}": {"get", "delete"},
+        "/providers/{slug}/events": {"post"},
+    }
     assert schema["components"]["securitySchemes"]["providerKey"]["scheme"] == "bearer"
