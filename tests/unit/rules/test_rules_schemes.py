@@ -1,6 +1,7 @@
 """Schemes as data: every word of it counts, and what cannot be meant is refused in a sentence."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -179,7 +180,7 @@ def test_a_named_year_needs_no_first_day_and_a_counted_product_no_year() -> None
     assert shipped("CZ").products["month"].days(date(2026, 3, 2), None)[1] == date(2026, 3, 31)
 
 
-REFUSALS = {
+REFUSALS: dict[str, Callable[[], object]] = {
     "unknown-timezone": lambda: zone_of("Europe/Atlantis"),
     "year-needed": lambda: shipped("AT").products["annual"].days(date(2026, 1, 1), None),
     "first-day-needed": lambda: shipped("CZ").products["annual"].days(None, 2026),

@@ -10,6 +10,7 @@ from runner import mutation
 from runner.console import RunError
 from runner.mutation import MODULES, PAGE, Change, changed, explained
 from runner.paths import ROOT, Var
+from runner.sidevenv import SideVenv
 
 DIFF = """\
 --- enforcement/rights/matching.py
@@ -83,8 +84,8 @@ def test_only_an_explained_survivor_passes(
     page = tmp_path / "mutation.md"
     page.write_text(f"```diff\n{known}```\n")
     monkeypatch.setattr(mutation, "PAGE", page)
-    monkeypatch.setattr(mutation.SideVenv, "ensure", lambda self, var: Path("python"))
-    monkeypatch.setattr(mutation.Var, "default", lambda: var)
+    monkeypatch.setattr(SideVenv, "ensure", lambda self, var: Path("python"))
+    monkeypatch.setattr(Var, "default", lambda: var)
     monkeypatch.setattr(mutation, "_check", lambda python, work, name: (300, [changed(DIFF)]))
     assert mutation.main(["matching"]) == code
     assert ("+ if one > FAR:" in capsys.readouterr().out) is bool(code)
