@@ -4,9 +4,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from enforcement.rights.facts import Reading, Right, SiteRules, SiteState
-from enforcement.rights.outcomes import Judgement, Reason, RightKind, Verdict, VisitStatus
+from enforcement.rights.outcomes import (
+    ACCUSING,
+    Judgement,
+    Reason,
+    RightKind,
+    Verdict,
+    VisitStatus,
+)
 from enforcement.rights.presence import Presence, Presences
 from enforcement.rights.stays import Stay, judge_stay
 from enforcement.rights.tariffs import Tariff
@@ -203,3 +212,35 @@ def test_a_tariff_of_one_price_all_day_changes_no_verdict(
     rights = [payment("p1", *paid)] if paid else []
     with_one = judged("09:00", end, *rights, by=flat)
     assert said(with_one) == said(judged("09:00", end, *rights, by=None))
+
+
+MINUTES = st.integers(0, 2 * 24 * 60)
+PAYMENTS = st.lists(st.tuples(MINUTES, st.integers(1, 600)), max_size=3)
+TARIFFS = st.sampled_from(
+    [
+        tariff(),
+        tariff(first_free_min=30),
+        tariff(first_free_min=30, first_free="short-stays"),
+        tariff(daily_cap=500),
+        tariff([{"minutes": 20, "amount": 0}, {"minutes": 15, "amount": 70, "exact": True}]),
+        tariff([{"amount": 500}], round_to=100, rounding="down"),
+    ]
+)
+
+
+@given(by=TARIFFS, start=MINUTES, length=MINUTES, paid=PAYMENTS)
+def test_a_tariff_accuses_nobody_who_was_not_accused_without(
+    by: Tariff, start: int, length: int, paid: list[tuple[int, int]]
+) -> None:
+    def clock(minutes: int) -> str:
+        return (at("00:00") + timedelta(minutes=minutes)).isoformat()[:16]
+
+    rights = [
+        payment(f"p{number}", clock(begins), clock(begins + minutes))
+        for number, (begins, minutes) in enumerate(paid)
+    ]
+    stay = clock(start), clock(start + length)
+    with_one, without = judged(*stay, *rights, by=by), judged(*stay, *rights, by=None)
+    assert with_one.overstay_min <= without.overstay_min or without.verdict is not Verdict.OVERSTAY
+    if with_one.verdict in ACCUSING:
+        assert without.verdict in ACCUSING
