@@ -65,6 +65,8 @@ class Count:
     reviews: int = 0
     found: int = 0
     found_in_review: int = 0
+    confirmed_reviews: int = 0
+    """Review cases against plates that did nothing wrong, confirmed unseen like all the rest."""
     suspended_days: int = 0
     wrongful: Counter[str] = field(default_factory=Counter)
     confirmed: Counter[str] = field(default_factory=Counter)
@@ -112,6 +114,7 @@ def count(month: SiteMonth, judge: Judge, played: Played) -> Count:
         if case.state is CaseState.REVIEW:
             made.reviews += 1
             made.review_reasons[str(case.judgement.reason)] += 1
+            made.confirmed_reviews += case.confirmed and not truth.rightful(case)
             for name in case.crossings:
                 found.setdefault(truth.of_crossing(name).id, CaseState.REVIEW)
             continue

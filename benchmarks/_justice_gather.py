@@ -29,28 +29,42 @@ class Gathered:
     def __init__(self, read: Read) -> None:
         self.reads = [read]
         self.last = read.at
-        self._say(read.seen)
+        self.ocr_class = ocr_class(read.seen.text)
+        self._says = read.seen
+        self._stale = False
+        self._look()
 
-    def _say(self, seen: Seen) -> None:
-        self.says = seen
-        self.ocr_class = ocr_class(seen.text)
-        self.names = {ocr_class(text) for text, _ in seen.candidates}
-        self.sure = surely_read(seen)
+    def _look(self) -> None:
+        self._names = {ocr_class(text) for text, _ in self._says.candidates}
+        self._sure = surely_read(self._says)
+
+    @property
+    def says(self) -> Seen:
+        """What all reads together say; asked only when it matters."""
+        if self._stale:
+            best = sorted((one.seen for one in self.reads), key=lambda one: -one.score)[:MOST_READS]
+            agreed = consensus(best)
+            self._says = Seen(agreed.text, agreed.confidence, agreed.char_scores, agreed.candidates)
+            self._stale = False
+            self._look()
+        return self._says
 
     def join(self, read: Read) -> None:
         self.reads.append(read)
         self.last = max(self.last, read.at)
-        best = sorted((one.seen for one in self.reads), key=lambda one: -one.score)[:MOST_READS]
-        agreed = consensus(best)
-        self._say(Seen(agreed.text, agreed.confidence, agreed.char_scores, agreed.candidates))
+        known = self._says.text
+        self._stale = True
+        if read.seen.text != known:  # one that reads the same never makes another text win
+            self.ocr_class = ocr_class(self.says.text)
 
     def is_of(self, read: Read, its_class: str, its_names: set[str], its_sure: bool) -> bool:
         """Whether the read shows this vehicle, too."""
-        if its_class == self.ocr_class or its_class in self.names or self.ocr_class in its_names:
+        says = self.says
+        if its_class == self.ocr_class or its_class in self._names or self.ocr_class in its_names:
             return True
-        if its_sure and self.sure:
+        if its_sure and self._sure:
             return False  # `surely_read`: two sure readings are alike by these only
-        return same_vehicle(read.seen, self.says)
+        return same_vehicle(read.seen, says)
 
     def passage(self, camera: str, role: Role) -> Passage:
         first, says = self.reads[0], self.says

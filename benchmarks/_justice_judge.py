@@ -160,7 +160,7 @@ class Judge:
             case.closed_itself = True
             return True
         state = case_state(self.judged(site, visit, now))
-        case.confirmed = state is CaseState.CANDIDATE
+        case.confirmed = state is not None
         case.closed_itself = state is None
         return True
 

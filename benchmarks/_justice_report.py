@@ -118,6 +118,11 @@ def _causes(run: Mapping[str, Any]) -> str:
         f"{_rate(one.total(), n)} ({one.total()})" for one, n in zip(sums, lawful, strict=True)
     ]
     rows.append(["all", *totals])
+    unseen = (
+        f"{_rate(one['confirmed_reviews'], one['lawful'])} ({one['confirmed_reviews']})"
+        for one in (parks, gantries)
+    )
+    rows.append(["cases in review, if confirmed unseen", "", next(unseen), "", next(unseen)])
     title = "Candidates against a plate that did nothing wrong, by cause (cases)"
     return table(title, header, rows)
 

@@ -157,6 +157,8 @@ class Road:
             made.review_reasons[str(judgement.reason)] += 1
             made.found += not drive.lawful
             made.found_in_review += not drive.lawful
+            if drive.lawful or not _accuses(drive, reading):
+                made.confirmed_reviews += self._there_later(drive, reading, opened)
             return
         made.candidates += 1
         rightful = not drive.lawful and _accuses(drive, reading)
@@ -171,12 +173,15 @@ class Road:
             floors.note(reading.confidence, rightful=False)
         if not drive.lawful:
             cause = f"{cause}, {OF_VIOLATOR}"
-        later = case_state(self.judged(drive, reading, opened + OPERATOR))
-        confirmed = later is CaseState.CANDIDATE
+        confirmed = self._there_later(drive, reading, opened)
         made.wrongful[cause] += 1
         made.confirmed[cause] += confirmed
         made.kinds[f"{cause}: {drive.kind}"] += 1
         made.examples.append(_example(drive, reading, judgement, cause, confirmed=confirmed))
+
+    def _there_later(self, drive: Drive, reading: Reading, opened: datetime) -> bool:
+        """Whether there still is a case when the operator gets to it."""
+        return case_state(self.judged(drive, reading, opened + OPERATOR)) is not None
 
     def _stands(self, drive: Drive, now: datetime, without: frozenset[Noise]) -> bool:
         """Whether the passage still makes a wrongful candidate."""
