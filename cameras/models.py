@@ -32,7 +32,7 @@ class Organisation(models.Model):
 
 
 class Site(models.Model):
-    """A place with rules of its own: a car park, a gantry, a charging zone.
+    """A place with rules of its own: a car park, a gantry, a charging zone, a stretch of road.
 
     What is judged there, and by which numbers, stands in `rights.SiteRules` with an effective date.
     """
@@ -41,6 +41,7 @@ class Site(models.Model):
         PARKING = "parking", "parking (visits)"
         VIGNETTE = "vignette", "vignette road"
         ZONE = "zone", "charging zone"
+        SECTION = "section", "section control (average speed)"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="sites")

@@ -12,7 +12,8 @@ from django.db.models.functions import TruncHour
 from cameras.models import Camera, Site, Zone
 from cameras.selectors import captures_today
 from core.ids import uuid7_floor
-from enforcement.rights.outcomes import Verdict
+from enforcement.rights.lookups import cases_waiting
+from enforcement.rights.outcomes import COMPLIANT, Verdict
 from enforcement.visits.models import VerdictVersion
 from enforcement.visits.selectors import occupancy
 from plates.models import PlateRead
@@ -23,9 +24,14 @@ SERIES = (
         "Covered",
         "good",
         "check",
-        (Verdict.PAID, Verdict.PERMITTED, Verdict.EXEMPT, Verdict.EXCUSED),
+        tuple(sorted(COMPLIANT)),
     ),
-    ("Unpaid or overstay", "bad", "cross", (Verdict.UNPAID, Verdict.OVERSTAY)),
+    (
+        "Unpaid, overstay or too fast",
+        "bad",
+        "cross",
+        (Verdict.UNPAID, Verdict.OVERSTAY, Verdict.TOO_FAST),
+    ),
     ("Review", "warn", "eye", (Verdict.REVIEW,)),
     ("Pending", "wait", "hourglass", (Verdict.PENDING,)),
     ("Nothing charged", "none", "dash", (Verdict.NONE,)),
@@ -75,6 +81,7 @@ class Figures:
     cameras_offline: int
     cameras_new: int
     inside: list["Inside"]
+    cases_waiting: int
 
     @property
     def chart(self) -> dict[str, Any]:
@@ -168,4 +175,5 @@ def figures(sites: "QuerySet[Site]", now: datetime) -> Figures:
         cameras_offline=states.get(Camera.State.OFFLINE, 0),
         cameras_new=states.get(Camera.State.NEW, 0),
         inside=_inside(sites),
+        cases_waiting=cases_waiting(sites, now),
     )

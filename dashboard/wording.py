@@ -27,6 +27,8 @@ VERDICTS = {
     Verdict.OVERSTAY: Shown("Overstay", "bad", "clock", "It stayed longer than it may."),
     Verdict.REVIEW: Shown("Review", "warn", "eye", "A human must look at it."),
     Verdict.PENDING: Shown("Pending", "wait", "hourglass", "Something is still awaited."),
+    Verdict.COMPLIANT: Shown("Within the limit", "good", "check", "It did not drive too fast."),
+    Verdict.TOO_FAST: Shown("Too fast", "bad", "clock", "Its average speed was above the limit."),
     Verdict.NONE: Shown("None", "none", "dash", "Nothing is charged here."),
 }
 NOT_JUDGED = Shown("Not judged yet", "wait", "hourglass", "The judge has not come to it yet.")
@@ -60,6 +62,8 @@ REASONS = {
     Reason.AWAITING_DEADLINE: "it can still be paid",
     Reason.OUTSIDE_WINDOW: "outside the charging hours",
     Reason.SITE_SUSPENDED: "enforcement is suspended at this site",
+    Reason.WITHIN_LIMIT: "its average speed is within the limit",
+    Reason.AVERAGE_SPEED: "its average speed is above the limit",
 }
 
 CASE_STATES = {

@@ -14,14 +14,13 @@ from enforcement.retention.models import Hold, Policy
 from enforcement.rights.calendars import day_start
 from enforcement.rights.facts import RuleError
 from enforcement.rights.models import Right, SiteRules
-from enforcement.rights.outcomes import Verdict
+from enforcement.rights.outcomes import COMPLIANT
 from enforcement.rights.selectors import window_of
 from enforcement.visits.models import VerdictVersion, Visit
 from enforcement.watchlist.models import Alert, Entry
 from plates.models import Passage, PlateRead
 from vault.models import DataClass
 
-COMPLIANT = frozenset({Verdict.PAID, Verdict.PERMITTED, Verdict.EXEMPT, Verdict.EXCUSED})
 CHUNK = 500
 
 

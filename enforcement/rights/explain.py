@@ -46,6 +46,15 @@ SENTENCES = {
     "toll-instead": "Vehicles of this category pay toll instead; the scheme does not apply.",
     "outside-window": "Outside the charging window.",
     "awaiting-deadline": "The day can still be paid for.",
+    # section control
+    "within-limit": (
+        "At least {speed} km/h on average over {metres} m; {limit} km/h are allowed and {forgiven} "
+        "km/h more forgiven. Each clock may be off by {seconds} s, to the driver's good."
+    ),
+    "too-fast": (
+        "At least {speed} km/h on average over {metres} m; {limit} km/h are allowed and {forgiven} "
+        "km/h more forgiven. Each clock may be off by {seconds} s, to the driver's good."
+    ),
     # doubts, and what forbids or delays judging
     "clock-skew": "The camera's clock is off: its read is kept, but not enforceable.",
     "inferred-end": "One end of the visit was never seen; an inferred end is not enforceable.",

@@ -32,6 +32,9 @@ class SiteRules(models.Model):
     window = models.JSONField(
         null=True, blank=True, help_text="Charging window, at a zone site (docs/rules.md)."
     )
+    section = models.JSONField(
+        null=True, blank=True, help_text="Length and limits, at a section (docs/rules.md)."
+    )
     confidence_floor = models.FloatField(
         default=0.80, validators=[MinValueValidator(0), MaxValueValidator(1)]
     )

@@ -20,6 +20,8 @@ class Verdict(StrEnum):
     PENDING = "pending"
     REVIEW = "review"
     NONE = "none"
+    COMPLIANT = "compliant"  # of section control
+    TOO_FAST = "too-fast"  # of section control
 
 
 class Reason(StrEnum):
@@ -51,6 +53,8 @@ class Reason(StrEnum):
     AWAITING_DEADLINE = "awaiting-deadline"
     OUTSIDE_WINDOW = "outside-window"
     SITE_SUSPENDED = "site-suspended"
+    WITHIN_LIMIT = "within-limit"
+    AVERAGE_SPEED = "average-speed"
 
 
 class VisitStatus(StrEnum):
@@ -77,6 +81,7 @@ class SiteKind(StrEnum):
     PARKING = "parking"
     VIGNETTE = "vignette"
     ZONE = "zone"
+    SECTION = "section"
 
 
 class Role(StrEnum):
@@ -133,7 +138,15 @@ class Judgement:
     rules: tuple[str, ...] = (ENGINE,)
 
 
-ACCUSING = frozenset({Verdict.UNPAID, Verdict.OVERSTAY, Verdict.REVIEW})
+COMPLIANT = frozenset(
+    {Verdict.PAID, Verdict.PERMITTED, Verdict.EXEMPT, Verdict.EXCUSED, Verdict.COMPLIANT}
+)
+"""Verdicts of a vehicle that did nothing wrong."""
+
+ACCUSED = frozenset({Verdict.UNPAID, Verdict.OVERSTAY, Verdict.TOO_FAST})
+"""Verdicts that make a candidate, where no doubt stands before it."""
+
+ACCUSING = ACCUSED | {Verdict.REVIEW}
 """Verdicts after which a later `paid` has the reason `paid-late`."""
 
 
@@ -141,6 +154,6 @@ def case_state(judgement: Judgement) -> CaseState | None:
     """The state of the case this judgement proposes, None where it proposes none."""
     if judgement.verdict is Verdict.REVIEW:
         return CaseState.REVIEW
-    if judgement.verdict in {Verdict.UNPAID, Verdict.OVERSTAY}:
+    if judgement.verdict in ACCUSED:
         return None if judgement.reason is Reason.SITE_SUSPENDED else CaseState.CANDIDATE
     return None

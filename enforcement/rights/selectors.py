@@ -18,7 +18,7 @@ from audit.services import Actor, record
 from cameras.models import Site
 from core.errors import NotFound
 from core.platetext import canonical
-from enforcement.rights import calendars, facts, tariffs, zones
+from enforcement.rights import calendars, facts, sections, tariffs, zones
 from enforcement.rights.charges import Charge
 from enforcement.rights.facts import RuleError
 from enforcement.rights.models import Provider, Right, RightPlate, Scheme, SiteRules, Tariff
@@ -67,6 +67,12 @@ def window_of(rules: SiteRules) -> zones.Window:
     return zones.Window.from_data(
         rules.window or {}, rules.site.timezone, version=f"window/{rule_values(rules).version}"
     )
+
+
+def section_of(rules: SiteRules) -> sections.Section:
+    """The section of a section site's rules; RuleError `section-malformed` where none is."""
+    version = f"section/{rule_values(rules).version}"
+    return sections.Section.from_data(rules.section or {}, version)
 
 
 def scheme_at(code: str, at: datetime) -> calendars.Scheme:

@@ -59,14 +59,9 @@ def judge_stay(
     `accused_before`: an earlier version of this verdict was in `outcomes.ACCUSING`.
     """
     versions = (ENGINE, rules.version, *(tariff.versions if tariff is not None else ()))
-    if stay.status is VisitStatus.OPEN:
-        if state.exits_heard_through < now:
-            judgement = _plain(Verdict.PENDING, Reason.AWAITING_CAMERA, "awaiting-camera")
-        else:
-            judgement = _plain(Verdict.PENDING, None, "visit-open")
-    elif stay.status is not VisitStatus.COMPLETE or stay.end is None:
-        judgement = _plain(Verdict.NONE, Reason.INFERRED_END, "inferred-end")
-    else:
+    judgement = unfinished(stay, state, now)
+    if judgement is None:
+        assert stay.end is not None  # it is complete
         judged = _Judged(stay, stay.end, presences, rules, known(rights, now), tariff)
         judgement = judged.judgement()
         doubts = Doubts(
@@ -81,6 +76,17 @@ def judge_stay(
         )
         judgement = weigh(judgement, stay.readings, rules, doubts)
     return replace(paid_late(judgement, accused_before), rules=versions)
+
+
+def unfinished(stay: Stay, state: SiteState, now: datetime) -> Judgement | None:
+    """The verdict of a stay that can't be judged, or not yet; None for a complete one."""
+    if stay.status is VisitStatus.OPEN:
+        if state.exits_heard_through < now:
+            return _plain(Verdict.PENDING, Reason.AWAITING_CAMERA, "awaiting-camera")
+        return _plain(Verdict.PENDING, None, "visit-open")
+    if stay.status is not VisitStatus.COMPLETE or stay.end is None:
+        return _plain(Verdict.NONE, Reason.INFERRED_END, "inferred-end")
+    return None
 
 
 def _plain(verdict: Verdict, reason: Reason | None, code: str) -> Judgement:

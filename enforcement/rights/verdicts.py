@@ -12,7 +12,7 @@ from .calendars import Scheme
 from .explain import of_right, of_rule
 from .facts import Reading, Right, SiteRules, known
 from .matching import Match, Registry, excuse_registry, several, two_countries
-from .outcomes import ENGINE, Judgement, Looked, Reason, RightKind, Verdict
+from .outcomes import ACCUSED, ENGINE, Judgement, Looked, Reason, RightKind, Verdict
 from .zones import Window
 
 
@@ -30,7 +30,7 @@ def weigh(
     judgement: Judgement, readings: Sequence[Reading], rules: SiteRules, doubts: Doubts
 ) -> Judgement:
     """Hold an accusation back where a doubt stands before it; the first that applies gives the
-    reason. Anything but `unpaid`, `overstay` and `review` passes unchanged.
+    reason. Anything but `review` and what accuses passes unchanged.
 
     A `review` that comes of the rights themselves keeps its reason, and waits for cameras like
     every other case.
@@ -39,7 +39,7 @@ def weigh(
         if doubts.awaiting_camera:
             return _held(judgement, Verdict.PENDING, Reason.AWAITING_CAMERA, "awaiting-camera")
         return judgement
-    if judgement.verdict not in {Verdict.UNPAID, Verdict.OVERSTAY}:
+    if judgement.verdict not in ACCUSED:
         return judgement
     if doubts.contradiction is not None:
         return _held(judgement, Verdict.REVIEW, Reason.CONTRADICTION, doubts.contradiction)
@@ -52,7 +52,8 @@ def weigh(
     if doubts.awaiting_camera:
         return _held(judgement, Verdict.PENDING, Reason.AWAITING_CAMERA, "awaiting-camera")
     if doubts.suspended:
-        return _held(judgement, Verdict.UNPAID, Reason.SITE_SUSPENDED, "site-suspended")
+        verdict = Verdict.UNPAID if judgement.verdict is Verdict.OVERSTAY else judgement.verdict
+        return _held(judgement, verdict, Reason.SITE_SUSPENDED, "site-suspended")
     return judgement
 
 

@@ -26,6 +26,7 @@ from enforcement.rights.outcomes import (
     Verdict,
     VisitStatus,
 )
+from enforcement.rights.sections import judge_section
 from enforcement.rights.selectors import SESSIONS, rule_rights
 from enforcement.rights.services import right_mark_used
 from enforcement.rights.stays import judge_stay
@@ -49,6 +50,9 @@ from enforcement.visits.verdicts import (
 from plates.gathering import passages_bury
 from plates.models import Passage, PlateRead
 
+PAIRED = (Site.Kind.PARKING, Site.Kind.SECTION)
+"""Sites where what passes an entry and an exit belongs together."""
+
 _EXACTLY = frozenset({Verdict.PAID, Verdict.PERMITTED, Verdict.EXEMPT})
 """What only the vehicle's own rights give: no right a slip away can change it."""
 
@@ -62,7 +66,7 @@ def sites_waiting() -> list[uuid.UUID]:
     waiting = Passage.objects.filter(site_id=OuterRef("pk")).exclude(judged_revision=F("revision"))
     first = Subquery(waiting.order_by("id").values("pk")[:1])
     return list(
-        Site.objects.filter(kind=Site.Kind.PARKING)
+        Site.objects.filter(kind__in=PAIRED)
         .annotate(first=first)
         .filter(first__isnull=False)
         .order_by("pk")
@@ -264,6 +268,15 @@ def _judgements(
     def judged(visit: Pair) -> Judgement:
         camera = uuid.UUID(visit.entry.camera) if visit.entry is not None else None
         try:
+            if site.kind == Site.Kind.SECTION:
+                return judge_section(
+                    visit.stay(),
+                    section=circumstances.section(site, visit.start),
+                    rights=excuses.near[visit.id],
+                    rules=circumstances.rules(site, visit.start),
+                    state=state,
+                    now=circumstances.now,
+                )
             tariff = circumstances.tariff(site, camera, visit.start)
         except RuleError as error:
             return not_configured(error, Verdict.PENDING)
@@ -283,6 +296,8 @@ def _judgements(
         excuses.own(whole)
     judgements = {pk: judged(one) for pk, one in work.pairs.items()}
     open_to_doubt = {pk: one for pk, one in whole.items() if judgements[pk].verdict not in _EXACTLY}
+    if site.kind == Site.Kind.SECTION:
+        open_to_doubt = {}  # no right a slip away excuses anybody's speed
     if open_to_doubt:
         excuses.few(open_to_doubt)
         judgements.update({pk: judged(one) for pk, one in open_to_doubt.items()})

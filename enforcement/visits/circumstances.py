@@ -14,7 +14,14 @@ from enforcement.rights.facts import BEGINNING, END, RuleError, SiteRules, SiteS
 from enforcement.rights.models import Scheme
 from enforcement.rights.models import SiteRules as SiteRulesRow
 from enforcement.rights.outcomes import ENGINE, Judgement, Looked, Verdict
-from enforcement.rights.selectors import SiteTariffs, rule_values, scheme_value, window_of
+from enforcement.rights.sections import Section
+from enforcement.rights.selectors import (
+    SiteTariffs,
+    rule_values,
+    scheme_value,
+    section_of,
+    window_of,
+)
 from enforcement.rights.tariffs import Tariff
 from enforcement.rights.zones import Window
 from enforcement.visits.orphans import OrphanRate
@@ -91,6 +98,7 @@ class Circumstances:
         self._rules: dict[uuid.UUID, list[SiteRulesRow]] = {}
         self._values: dict[uuid.UUID, SiteRules] = {}
         self._windows: dict[uuid.UUID, Window] = {}
+        self._sections: dict[uuid.UUID, Section] = {}
         self._schemes: dict[str, list[Scheme]] = {}
         self._scheme_values: dict[uuid.UUID, calendars.Scheme] = {}
         self._tariffs: dict[uuid.UUID, SiteTariffs] = {}
@@ -119,6 +127,13 @@ class Circumstances:
         if row.pk not in self._windows:
             self._windows[row.pk] = window_of(row)
         return self._windows[row.pk]
+
+    def section(self, site: Site, at: datetime) -> Section:
+        """A section site's length and limits in force at `at`; RuleError where it has none."""
+        row = self._row(site, at)
+        if row.pk not in self._sections:
+            self._sections[row.pk] = section_of(row)
+        return self._sections[row.pk]
 
     def scheme(self, site: Site, at: datetime) -> tuple[calendars.Scheme, str | None]:
         """A vignette site's scheme in force at `at` and the site's scope in it; RuleError where

@@ -15,7 +15,6 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError
 
 from audit.access import Access, stage_batch
-from cameras.models import Site
 from core.errors import NotFound
 from core.stages import ring
 from enforcement.visits import carparks, roads
@@ -109,12 +108,12 @@ def verdict_renew(*, verdict_id: uuid.UUID, access: Access, now: datetime) -> Ve
     verdict = VerdictVersion.objects.filter(pk=verdict_id).select_related("site").first()
     if verdict is None:
         raise NotFound("not_found", "There is no such verdict.")
-    if verdict.site.kind == Site.Kind.PARKING:
+    if verdict.site.kind in carparks.PAIRED:
         carparks.site_lock(verdict.site_id, wait=True)
     passages = _passages_of(verdict)
     if not passages:
         return None
-    if verdict.site.kind == Site.Kind.PARKING:
+    if verdict.site.kind in carparks.PAIRED:
         carparks.passages_decide(passages[0].site, passages, access=access, now=now)
     else:
         roads.passages_decide(passages, access=access, now=now)
@@ -135,6 +134,6 @@ def _passages_of(verdict: VerdictVersion) -> list[Passage]:
     passages = Passage.objects.filter(pk__in=wanted).select_related(
         "site", "site__organisation", "camera"
     )
-    if verdict.site.kind != Site.Kind.PARKING:
+    if verdict.site.kind not in carparks.PAIRED:
         passages = passages.select_for_update(no_key=True, of=("self",))
     return list(passages.order_by("id"))

@@ -18,13 +18,11 @@ from cameras.outcomes import captures_tell
 from core.ids import uuid7, uuid7_floor, uuid7_time
 from core.live import announce
 from core.stages import ring
-from enforcement.rights.outcomes import ACCUSING, Judgement, Verdict
+from enforcement.rights.outcomes import ACCUSING, COMPLIANT, Judgement, Verdict
 from enforcement.visits.models import VerdictVersion
 from plates.models import PlateRead
 
-SETTLED = frozenset(
-    {Verdict.PAID, Verdict.PERMITTED, Verdict.EXEMPT, Verdict.EXCUSED, Verdict.NONE}
-)
+SETTLED = COMPLIANT | {Verdict.NONE}
 """Verdicts that can become final. The others lie with a case, or with time."""
 
 _SETTLING = ContextVar("settling", default=True)

@@ -102,7 +102,7 @@ def test_reads_and_alerts_appear_by_themselves(walk: Walk) -> None:
     with walk.person("operator", "live") as page:
         captures = tile(page, "Captures today")
         assert captures > 0
-        assert tile(page, "Unpaid or overstay") > 0
+        assert tile(page, "Unpaid, overstay or too fast") > 0
         assert tile(page, "Cameras online") == 4
         alerts = page.context.new_page()
         alerts.goto("/alerts/")

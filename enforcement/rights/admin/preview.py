@@ -24,6 +24,7 @@ from enforcement.rights.charges import Charge, money
 from enforcement.rights.facts import END, Reading, Right, RuleError, SiteState
 from enforcement.rights.outcomes import Judgement, RightKind, VisitStatus
 from enforcement.rights.presence import Presences
+from enforcement.rights.sections import Section, judge_section
 from enforcement.rights.stays import Stay, judge_stay
 from enforcement.rights.tariffs import Tariff
 from enforcement.rights.verdicts import judge_vignette, judge_zone
@@ -255,3 +256,23 @@ def try_stay(site: Site, tariff: Tariff | None, said: Said, *, rules: facts.Site
     )
     covered = [(right.start, right.end) for right in rights]
     return Trial.of(judgement, charge=tariff.charge(start, end, covered) if tariff else None)
+
+
+def try_section(section: Section, site: Site, said: Said, *, rules: facts.SiteRules) -> Trial:
+    """A vehicle on its way through a section."""
+    zone = site.zone_info
+    start = _needed(said, "try_at", zone, "Say when it passes the entry camera.")
+    end = _needed(said, "try_to", zone, "Say when it passes the exit camera.")
+    if end <= start:
+        raise forms.ValidationError({"try_to": "It comes out before it went in."})
+    country = said.get("try_country", "").upper() or None
+    reading = Reading(_PLATE, country, 1.0, category=said.get("try_category") or "car")
+    judgement = judge_section(
+        Stay("tried", VisitStatus.COMPLETE, start, end, (reading, reading)),
+        section=section,
+        rights=(),
+        rules=rules,
+        state=SiteState(END, END),
+        now=end,
+    )
+    return Trial.of(judgement)

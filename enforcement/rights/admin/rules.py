@@ -24,6 +24,7 @@ from enforcement.rights.admin.preview import (
     day_field,
     local_field,
     number_field,
+    try_section,
     try_stay,
     try_vignette,
     try_zone,
@@ -32,11 +33,13 @@ from enforcement.rights.admin.preview import (
 from enforcement.rights.admin.versions import from_now_on
 from enforcement.rights.facts import RuleError
 from enforcement.rights.models import SiteRules
+from enforcement.rights.sections import Section
 from enforcement.rights.selectors import (
     SiteTariffs,
     rule_values,
     rules_at,
     scheme_at,
+    section_of,
     window_of,
 )
 from enforcement.rights.zones import Window
@@ -96,6 +99,7 @@ class RulesForm(TrialForm):
         if site.kind != Site.Kind.VIGNETTE and said.get("scheme"):
             self.add_error("scheme", "Only a vignette site has a scheme.")
         self._check_window(site, said.get("window"))
+        self._check_section(site, said.get("section"))
         return said
 
     def _check_window(self, site: Site, window: Any) -> None:
@@ -108,12 +112,24 @@ class RulesForm(TrialForm):
         except RuleError as error:
             self.add_error("window", error.sentence)
 
+    def _check_section(self, site: Site, section: Any) -> None:
+        if site.kind != Site.Kind.SECTION:
+            if section:
+                self.add_error("section", "Only a section control has a section.")
+            return
+        try:
+            Section.from_data(section or {})
+        except RuleError as error:
+            self.add_error("section", error.sentence)
+
     def try_out(self, said: Said) -> Trial:
         """A vehicle at the site, by these rules and the scheme or tariff in force."""
         row, site = self.instance, said["site"]
         rules = rule_values(row)
         if site.kind == Site.Kind.ZONE:
             return try_zone(window_of(row), said, rules=rules)
+        if site.kind == Site.Kind.SECTION:
+            return try_section(section_of(row), site, said, rules=rules)
         at = said.get("try_at") or said["effective_from"]
         if site.kind == Site.Kind.VIGNETTE:
             scheme = scheme_at(row.scheme, at)
@@ -162,6 +178,7 @@ class SiteRulesAdmin(TrialAdmin):
             ("Numbers", {"fields": _NUMBERS}),
             ("Vignette road", {"fields": ("scheme", "scope")}),
             ("Charging zone", {"fields": ("window",)}),
+            ("Section control", {"fields": ("section",)}),
         )
         return self.with_trial(sets, request, obj)
 

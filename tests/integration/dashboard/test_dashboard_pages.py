@@ -172,10 +172,10 @@ def test_figures_count_by_verdict_and_by_hour(client: Client, rows: Rows, operat
     client.force_login(operator)
     figures = client.get(reverse("overview")).context["figures"]
     today = {series.label: series.today for series in figures.series}
-    assert (today["Covered"], today["Unpaid or overstay"], today["Review"]) == (1, 2, 0)
+    assert (today["Covered"], today["Unpaid, overstay or too fast"], today["Review"]) == (1, 2, 0)
     assert figures.captures["total"] == figures.reads == 3
     last = {series.label: series.values[-1] for series in figures.series}
-    assert (last["Covered"], last["Unpaid or overstay"]) == (1, 2)
+    assert (last["Covered"], last["Unpaid, overstay or too fast"]) == (1, 2)
     assert len(figures.hours) == len(figures.table) == 24
 
 
