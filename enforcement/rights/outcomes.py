@@ -78,10 +78,11 @@ class Certainty(StrEnum):
 
 
 class SiteKind(StrEnum):
+    """The kinds a scenario knows."""
+
     PARKING = "parking"
     VIGNETTE = "vignette"
     ZONE = "zone"
-    SECTION = "section"
 
 
 class Role(StrEnum):
