@@ -126,8 +126,8 @@
     if (event.key === "Enter") {
       event.preventDefault();
       event.target.form.requestSubmit();
-    } else if (/^[1-9]$/.test(event.key) && shortcutsOn()) {
-      const option = choosable(event.target)[Number(event.key) - 1];
+    } else if (/^[0-9]$/.test(event.key) && shortcutsOn()) {
+      const option = choosable(event.target)[(Number(event.key) + 9) % 10];
       if (!option) return;
       event.preventDefault();
       event.target.value = option.value;
