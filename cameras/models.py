@@ -65,7 +65,7 @@ class Site(models.Model):
     skew_limit_seconds = models.FloatField(
         default=2.0,
         validators=[MinValueValidator(0)],
-        help_text="A device clock further ahead than this is quarantined.",
+        help_text="A device clock further off than this is quarantined.",
     )
     offline_after_seconds = models.PositiveIntegerField(
         default=180, help_text="A camera silent for longer is shown as offline."

@@ -25,6 +25,8 @@ from vault.models import DataClass
 log = structlog.get_logger(__name__)
 
 _KEEP_HEARTBEATS = timedelta(days=7)
+_HEARTBEAT_SECONDS = 5.0
+"""How long a heartbeat may be on its way: a clock that lags by no more can't be told from that."""
 _NOTE_SEEN_EVERY = timedelta(seconds=1)
 _KNOWN = "SELECT id FROM cameras_capture WHERE camera_id = %s AND event_token = ANY(%s::uuid[])"
 
@@ -150,14 +152,17 @@ def captures_arrived(*, camera: Camera, sent: list[Sent], now: datetime) -> None
 
 
 def _quarantined(camera: Camera, sent: Sent, now: datetime) -> bool:
-    """Whether the device did not know the time, or its clock was ahead: by what it says now or,
-    saying nothing, said last."""
+    """Whether the device did not know the time, or its clock was off: ahead, by what it says now
+    or, saying nothing, said last; behind, by its last heartbeat alone, which is short and sent at
+    once, while a picture may be long on its way."""
     if not sent.clock_known:
         return True
-    measured = camera.clock_skew_seconds if sent.sent_at is None else None
-    return _ahead(camera, sent.captured_at, sent.sent_at, sent.through, now=now) or (
-        measured is not None and measured > camera.site.skew_limit_seconds
-    )
+    if _ahead(camera, sent.captured_at, sent.sent_at, sent.through, now=now):
+        return True
+    measured, limit = camera.clock_skew_seconds, camera.site.skew_limit_seconds
+    if measured is None:
+        return False
+    return measured < -(limit + _HEARTBEAT_SECONDS) or (sent.sent_at is None and measured > limit)
 
 
 def _ahead(camera: Camera, *times: datetime | None, now: datetime) -> bool:

@@ -130,8 +130,22 @@ def test_a_measured_skew_quarantines_until_it_is_gone(device: Device) -> None:
     assert not capture_at(device, NOW, 2, sent_at=NOW).quarantined
     beat(device, NOW)  # says nothing of its clock
     assert capture_at(device, NOW, 3).quarantined
-    beat(device, NOW, sent_at=NOW - timedelta(minutes=5))
+    beat(device, NOW, sent_at=NOW)
     assert not capture_at(device, NOW, 4).quarantined
+
+
+def test_a_clock_that_lags_is_known_by_its_heartbeat(device: Device) -> None:
+    limit = timedelta(seconds=device.camera.site.skew_limit_seconds)
+    on_its_way = timedelta(seconds=5)
+    beat(device, NOW, sent_at=NOW - limit - on_its_way)
+    assert not capture_at(device, NOW, 1).quarantined
+    late = NOW - timedelta(minutes=10)
+    assert not capture_at(device, NOW, 2, sent_at=late).quarantined, "a picture may take its time"
+    beat(device, NOW, sent_at=NOW - limit - on_its_way - timedelta(milliseconds=1))
+    assert capture_at(device, NOW, 3).quarantined
+    assert capture_at(device, NOW, 4, sent_at=NOW).quarantined
+    beat(device, NOW, sent_at=NOW)
+    assert not capture_at(device, NOW, 5).quarantined
 
 
 # --- offline --------------------------------------------------------------------------------------
