@@ -16,7 +16,7 @@ from core.errors import BadInput, Conflict, NotFound, ProductError
 from core.models import User
 from enforcement.cases import reasons
 from enforcement.cases.corrections import right_of_correction
-from enforcement.cases.history import event_add, pictures_let_go
+from enforcement.cases.history import event_add, let_go
 from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case, CaseEvent
 from enforcement.cases.policies import policy_at
 from enforcement.cases.subjects import asks
@@ -55,7 +55,7 @@ def case_step(
     before, case.state = case.state, to
     if to in CLOSED_STATES and before not in CLOSED_STATES:
         case.closed_at = now
-        pictures_let_go(case)
+        let_go(case)
     case.taken_by = case.taken_until = None
     case.save()
     return event_add(case, before, actor.name, reason, note, now)

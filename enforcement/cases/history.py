@@ -11,6 +11,7 @@ from enforcement.cases.chain import Entry, chain_extend
 from enforcement.cases.models import CLOSED_STATES, Case, CaseEvent, Evidence
 from enforcement.cases.reasons import VOUCH_LAPSED
 from enforcement.cases.records import event_entry
+from enforcement.rights.lookups import lookups_end
 
 JUDGE = "judge"
 
@@ -51,8 +52,10 @@ def vouch_lapse(case: Case, now: datetime) -> None:
         event_add(case, case.state, JUDGE, VOUCH_LAPSED, "", now)
 
 
-def pictures_let_go(case: Case) -> None:
-    """What was decided needs no further picture, unless another case does."""
+def let_go(case: Case) -> None:
+    """What was decided needs no provider's answer any more, and no further picture, unless another
+    case does."""
+    lookups_end(case.subject_key)
     mine = case.evidence.values_list("capture_id", "token_exact")
     wanted = {capture_id for capture_id, _ in mine}
     others = Evidence.objects.filter(token_exact__in={token for _, token in mine}).exclude(

@@ -20,14 +20,20 @@ from core.live import announce
 from enforcement.cases.chain import chain_extend
 from enforcement.cases.charges import unpaid_charge
 from enforcement.cases.evidence import evidence_copy
-from enforcement.cases.history import JUDGE, event_add, pictures_let_go, vouch_lapse
+from enforcement.cases.history import JUDGE, event_add, let_go, vouch_lapse
 from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case
 from enforcement.cases.policies import policy_at
 from enforcement.cases.reasons import ASKED_AGAIN
 from enforcement.cases.records import verdict_entry
 from enforcement.cases.subjects import CaseSubject, asks, subject_of
 from enforcement.rights.explain import of_rule
-from enforcement.rights.lookups import Standing, lookups_before, lookups_held, lookups_standing
+from enforcement.rights.lookups import (
+    Standing,
+    lookups_before,
+    lookups_end,
+    lookups_held,
+    lookups_standing,
+)
 from enforcement.rights.outcomes import Verdict
 from enforcement.visits.models import VerdictVersion
 from enforcement.visits.services import verdict_renew
@@ -98,9 +104,10 @@ def _act_on(verdict_id: uuid.UUID, now: datetime) -> int:
                 if standing.waiting:
                     return 1  # the mark stays until they have answered, or the wait is over
                 _open(current, subject, access, now, standing)
-        elif current is None or not current.provisional:
+        else:
+            lookups_end(subject.key)
             case = live or _paid(subject)
-            if case is not None:
+            if case is not None and (current is None or not current.provisional):
                 _turned(case, current, now)
         seen_to = [verdict_id] if current is None else [verdict_id, current.pk]
         VerdictVersion.objects.filter(pk__in=seen_to).update(act_due=False)
@@ -246,7 +253,7 @@ def _turned(case: Case, current: VerdictVersion | None, now: datetime) -> None:
         case.closed_at = now
         case.decision_reason = reason
         case.save(update_fields=["state", "closed_at", "decision_reason"])
-        pictures_let_go(case)
+        let_go(case)
     elif case.withdrawal_asked_at is None:
         # a person has spoken: another takes it back, or a notice that is out
         case.withdrawal_asked_at, case.withdrawal_reason = now, reason

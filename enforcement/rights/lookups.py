@@ -167,10 +167,21 @@ def lookups_standing(subject_key: str) -> Standing:
     return Standing(0, answered, len(states) - answered)
 
 
+def lookups_end(subject_key: str) -> None:
+    """Ask nobody about a subject any more: no case is asked for, or it is decided."""
+    Lookup.objects.filter(subject_key=subject_key, state=Lookup.State.WAITING).delete()
+
+
 def lookups_held(now: datetime) -> set[uuid.UUID]:
     """The verdicts whose cases wait for a provider's answer."""
     held = _askable().filter(hold_until__gt=now).values_list("verdict_ids", flat=True)
     return {verdict_id for ids in held for verdict_id in ids}
+
+
+def cases_waiting(sites: "QuerySet[Site]", now: datetime) -> int:
+    """How many cases of `sites` aren't opened yet because a provider hasn't answered."""
+    held = _askable().filter(site__in=sites, hold_until__gt=now)
+    return held.values("subject_key").distinct().count()
 
 
 def _askable() -> "QuerySet[Lookup]":

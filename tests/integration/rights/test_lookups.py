@@ -8,14 +8,19 @@ from typing import Any
 
 import pytest
 from django.db import connection, connections
+from django.test import Client
+from django.utils import timezone
 
 from audit.models import AuditRow
 from core.errors import BadInput
+from core.models import User
+from enforcement.cases.decisions import case_dismiss
 from enforcement.cases.models import Case
 from enforcement.cases.services import cases_act
 from enforcement.rights.asking import AskFailed, Reach, address_of, place_of
 from enforcement.rights.lookups import FRESH, GIVE_UP, KEEP, lookups_ask, lookups_tidy
 from enforcement.rights.models import Lookup, LookupService, Right
+from enforcement.rights.tasks import lookup
 from enforcement.rights.webhooks import signature, webhook_secret_create
 from enforcement.visits.models import VerdictVersion
 from plates.models import Passage
@@ -182,6 +187,22 @@ def test_reads_of_one_day_in_a_zone_are_one_question(asked: AskedProvider) -> No
     assert (case.state, len(case.passage_ids), len(asked.questions)) == ("candidate", 2, 1)
 
 
+def test_the_stage_itself_asks_and_the_overview_says_what_waits(
+    asked: AskedProvider, admin_client: Client
+) -> None:
+    park = unpaid(asked)
+    act(park)
+    now = timezone.now()
+    Lookup.objects.update(asked_at=now, hold_until=now + timedelta(hours=1))
+    page = admin_client.get("/").content.decode()
+    assert "1 more waits for a payment provider" in page
+    lookup()
+    assert Lookup.objects.get().state == "answered"
+    assert "for a payment provider" not in admin_client.get("/").content.decode()
+    act(park)
+    assert Case.objects.exists()
+
+
 # --- no answers -----------------------------------------------------------------------------------
 
 
@@ -285,6 +306,27 @@ def test_a_silent_provider_does_not_let_a_later_read_make_a_candidate(
     round_of(zone)
     case = Case.objects.get()
     assert (case.state, len(case.passage_ids)) == ("review", 2)
+
+
+def test_nobody_is_asked_about_what_was_paid_meanwhile(asked: AskedProvider) -> None:
+    park = unpaid(asked)
+    act(park)
+    park.right("payment", PLATE, country="CZ", from_=at("09:00"), to=at("11:00"))
+    park.judge()
+    act(park)
+    assert not Lookup.objects.exists()
+    assert lookups_ask(now=park.now) == 0
+    assert not Case.objects.exists()
+
+
+def test_nobody_is_asked_about_what_a_person_has_decided(asked: AskedProvider) -> None:
+    park = unpaid(asked, lookup_wait_minutes=10)
+    asked.answer = says_raw(b"down", 503)
+    round_of(park)
+    round_of(park, 11)
+    olga = User.objects.create_user("olga", "olga@example.org", "a long enough password")
+    case_dismiss(case_id=Case.objects.get().pk, user=olga, reason="goodwill", now=park.now)
+    assert not Lookup.objects.exists()
 
 
 def test_after_a_day_nobody_asks_any_more(asked: AskedProvider) -> None:
