@@ -296,7 +296,7 @@ class Capture(SealedRow):
     content_digest = models.BinaryField(max_length=32)  # keyed digest of all that was sent
     captured_at = models.DateTimeField()
     received_at = models.DateTimeField()
-    quarantined = models.BooleanField(default=False)  # clock ahead: visible, not enforceable
+    quarantined = models.BooleanField(default=False)  # clock off: visible, not enforceable
     latitude = models.FloatField(null=True)
     longitude = models.FloatField(null=True)
     heading = models.FloatField(null=True)

@@ -103,7 +103,7 @@ class CaptureSerializer(serializers.Serializer[Any]):
     captured_at = serializers.DateTimeField()
     received_at = serializers.DateTimeField()
     quarantined = serializers.BooleanField(
-        help_text="The device's clock was ahead or not known: visible, not enforceable."
+        help_text="The device's clock was off or not known: visible, not enforceable."
     )
     failure = FailureSerializer(allow_null=True)
     outcome = serializers.DictField(
