@@ -164,7 +164,6 @@ def _open(
     now: datetime,
     standing: Standing,
 ) -> None:
-    first = subject.passages[0]
     case = Case(
         number=_number(now),
         site=verdict.site,
@@ -179,20 +178,25 @@ def _open(
         explanation=_explained(verdict, standing),
         seen_from=min(passage.first_at for passage in subject.passages),
         seen_to=max(passage.first_at for passage in subject.passages),
-        token_exact=first.token_exact,
-        country=first.country,
-        confidence=min(passage.confidence for passage in subject.passages),
         opened_at=now,
     )
     policy = policy_at(verdict.site, case.seen_to)
     case.last_issue_day = policy.last_issue_day(case.seen_to) if policy is not None else None
     case.tariff_amount = unpaid_charge(verdict, subject, policy)
     assign_key(case, scope=str(verdict.site_id), data_class=DataClass.CASE, now=now)
-    seal_text(case, {"text": access.text(first)})
+    _name(case, subject, access)
     case.save(force_insert=True)
     entries = evidence_copy(case, subject.passages, access=access, now=now)
     entries.append(verdict_entry(case, verdict))
     event_add(case, "", JUDGE, case.reason, "", now, entries=entries)
+
+
+def _name(case: Case, subject: CaseSubject, access: Access) -> None:
+    """Say of whom the case is: the first passage's vehicle, as surely as its least sure passage."""
+    first = subject.passages[0]
+    case.token_exact, case.country = first.token_exact, first.country
+    case.confidence = min(passage.confidence for passage in subject.passages)
+    seal_text(case, {"text": access.text(first)})
 
 
 def _update(
@@ -207,7 +211,11 @@ def _update(
             event_add(case, case.state, JUDGE, ASKED_AGAIN, "", now)
         return
     new = [one for one in subject.passages if str(one.pk) not in case.passage_ids]
-    if case.verdict_id == verdict.pk and not new:
+    own = [str(one.pk) for one in subject.passages]
+    # a late read may have given a visit another exit; the passages of a zone's day only add up
+    is_visit = verdict.visit_id is not None
+    passage_ids = own if is_visit else [*case.passage_ids, *(str(one.pk) for one in new)]
+    if case.verdict_id == verdict.pk and passage_ids == case.passage_ids:
         return
     before = case.state
     standing = lookups_standing(subject.key)
@@ -225,9 +233,12 @@ def _update(
         case.verdict_id = verdict.pk
         case.tariff_amount = unpaid_charge(verdict, subject, policy_at(case.site, case.seen_to))
         vouch_lapse(case, now)
-    case.passage_ids = [*case.passage_ids, *(str(one.pk) for one in new)]
-    case.seen_from = min([case.seen_from, *(one.first_at for one in new)])
-    case.seen_to = max([case.seen_to, *(one.first_at for one in new)])
+    case.passage_ids = passage_ids
+    seen = [one.first_at for one in subject.passages]
+    known = [] if is_visit else [case.seen_from, case.seen_to]
+    case.seen_from, case.seen_to = min([*known, *seen]), max([*known, *seen])
+    if is_visit:
+        _name(case, subject, access)
     case.save()
     entries = evidence_copy(case, new, access=access, now=now)
     if speaks:

@@ -135,6 +135,8 @@ def passages_decide(
         _of_visit(site, row, work, judgements[pk], payments_end.get(pk), circumstances)
         for pk, row in work.rows.items()
     ]
+    for decision in decisions:
+        decision.changed = decision.subject.visit_id in replay.changed
     decisions += [_of_passage(passage, state) for passage in loose]
     verdicts_retire(
         [

@@ -53,7 +53,8 @@ class Decision:
 
     `awaits_through`: an instant some camera of the site has yet to report past before the verdict
     is final; `due_at`: when time alone may change it. `passages` are those whose captures hear of
-    it.
+    it. `changed`: what it speaks of is not what it was (another exit, another text), so that an
+    accusation in the same words is a new one.
     """
 
     subject: Subject
@@ -67,6 +68,7 @@ class Decision:
     visit_status: str = ""
     due_at: datetime | None = None
     awaits_through: datetime | None = None
+    changed: bool = False
 
     @property
     def final(self) -> bool:
@@ -170,7 +172,8 @@ def verdicts_write(
     for decision in decisions:
         row = _row(decision, history, now)
         current = history.current(decision.subject)
-        if current is None or _said(current) != _said(row):
+        anew = decision.changed and decision.judgement.verdict in ACCUSING
+        if current is None or anew or _said(current) != _said(row):
             fresh.append((decision, row))
             continue
         same.append((decision, current))
