@@ -220,7 +220,8 @@ def _update(
     before = case.state
     standing = lookups_standing(subject.key)
     state = _state_for(verdict, standing)
-    if case.corrections.exists():  # a person says that the judge read another plate
+    corrected = case.corrections.exists()
+    if corrected:  # a person says that the judge read another plate
         state = Case.State.REVIEW
     graver = before == Case.State.REVIEW and state == Case.State.CANDIDATE
     replaced = not VerdictVersion.objects.filter(pk=case.verdict_id, current=True).exists()
@@ -237,7 +238,7 @@ def _update(
     seen = [one.first_at for one in subject.passages]
     known = [] if is_visit else [case.seen_from, case.seen_to]
     case.seen_from, case.seen_to = min([*known, *seen]), max([*known, *seen])
-    if is_visit:
+    if is_visit and not corrected:
         _name(case, subject, access)
     case.save()
     entries = evidence_copy(case, new, access=access, now=now)
