@@ -8,6 +8,7 @@ their classes. Both are pure functions, so the blind indexes of `vault` and the 
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import islice, product
 
 from core.errors import BadInput
 
@@ -65,6 +66,29 @@ def ocr_class(canonical_text: str, extra: Sequence[str] = ()) -> str:
     character with another class joins it. Same length as the input.
     """
     return canonical_text.translate(_table(tuple(extra)))
+
+
+MOST_ALIKE = 256
+"""Classes that one plate is looked up by where a site takes more characters for one another."""
+
+
+def alike(text: str, extra: Sequence[str] = ()) -> set[str]:
+    """The plain classes (`ocr_class` without `extra`) of all texts that `extra` makes equivalent to
+    `text`: what a blind index of plain classes is asked for.
+
+    Where these would be more than `MOST_ALIKE`, as many as come first; the plain one always is.
+    """
+    plain = ocr_class(text)
+    if not extra:
+        return {plain}
+    members: dict[str, set[str]] = {}
+    for character in "".join((*CLASSES, *extra)):
+        members.setdefault(ocr_class(character, extra), set()).add(ocr_class(character))
+    choices = [
+        sorted(members.get(wide, {own}), key=lambda one, own=own: (one != own, one))  # type: ignore[misc]
+        for wide, own in zip(ocr_class(text, extra), plain, strict=True)
+    ]
+    return set(islice(("".join(one) for one in product(*choices)), MOST_ALIKE))
 
 
 @lru_cache(maxsize=64)

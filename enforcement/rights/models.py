@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -14,6 +15,19 @@ from django.utils.text import slugify
 from cameras.models import Organisation, Site, Zone
 from core.models import MachineKey
 from vault.models import SealedRow, SealedTextField, TokenField
+
+
+def check_classes(text: str) -> None:
+    """Groups of at least two different characters of plates, at most eight of them."""
+    groups = text.split()
+    if len(groups) > 8 or any(
+        len(set(group)) < max(2, len(group)) or group != group.upper() or not group.isalnum()
+        for group in groups
+    ):
+        raise ValidationError(
+            "Groups of two or more different capital letters or digits, with blanks between them.",
+            code="ocr_classes",
+        )
 
 
 class SiteRules(models.Model):
@@ -37,6 +51,13 @@ class SiteRules(models.Model):
     )
     confidence_floor = models.FloatField(
         default=0.80, validators=[MinValueValidator(0), MaxValueValidator(1)]
+    )
+    ocr_classes = models.CharField(
+        max_length=100,
+        blank=True,
+        validators=[check_classes],
+        help_text="More characters that this site takes for one another, in groups: “VU MN”. "
+        "0OQD, 1IL, 2Z, 5S and 8B always are.",
     )
     consideration_minutes = models.PositiveIntegerField(default=5)
     grace_minutes = models.PositiveIntegerField(default=10)

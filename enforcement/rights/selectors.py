@@ -59,6 +59,7 @@ def rule_values(rules: SiteRules) -> facts.SiteRules:
         grace=timedelta(minutes=rules.grace_minutes),
         max_stay=timedelta(minutes=rules.max_stay_minutes),
         confidence_floor=rules.confidence_floor,
+        classes=tuple(rules.ocr_classes.split()),
     )
 
 

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from audit.access import Access
 from cameras.models import Site
-from core.platetext import ocr_class
+from core.platetext import alike
 from enforcement.rights.facts import END, Right, SiteRules
 from enforcement.rights.matching import matches, shortened
 from enforcement.rights.models import Right as RightRow
@@ -43,7 +43,7 @@ class Excuses:
         """Look up the rights that share an OCR class with these visits."""
 
         def keys(text: str) -> set[str]:
-            return {ocr_class(text)}
+            return alike(text, self.rules.classes)
 
         self._note(visits, registry_rights(self.site, _keys_of(visits, keys)), keys)
 
@@ -52,8 +52,12 @@ class Excuses:
         overlap them, too."""
         start = min(visit.start for visit in visits.values())
         end = max(visit.end or visit.start for visit in visits.values())
-        near = _keys_of(visits, shortened)
-        self._note(visits, site_rights(self.site, start, end, near=near), shortened)
+
+        def keys(text: str) -> set[str]:
+            return {key for name in alike(text, self.rules.classes) for key in shortened(name)}
+
+        near = _keys_of(visits, keys)
+        self._note(visits, site_rights(self.site, start, end, near=near), keys)
 
     def _note(
         self,

@@ -1,12 +1,12 @@
 """Rights found by blind index: what a registry of millions has to say about a few reads."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from string import ascii_uppercase, digits
 
 from audit.access import Access
 from cameras.models import Site
-from core.platetext import ocr_class
+from core.platetext import alike, ocr_class
 from enforcement.rights.facts import Reading, Right
 from enforcement.rights.selectors import registry_rights, rule_rights
 
@@ -14,19 +14,24 @@ from enforcement.rights.selectors import registry_rights, rule_rights
 class Registry:
     """The rights that may speak of a site's readings, looked up and opened for all at once."""
 
-    def __init__(self, site: Site, access: Access) -> None:
-        self.site, self.access = site, access
+    def __init__(self, site: Site, access: Access, extra: Sequence[str] = ()) -> None:
+        """`extra` are the site's own OCR classes."""
+        self.site, self.access, self.extra = site, access, extra
         self._by_class: dict[str, list[Right]] = defaultdict(list)
         self._around: dict[str, set[str]] = {}
 
     def look_up(self, readings: Iterable[Reading]) -> None:
         """Find the rights that share an OCR class with the texts or the reader's candidates."""
-        self._find({ocr_class(text) for one in readings for text in (one.text, *one.candidates)})
+        self._find({name for one in readings for name in self._classes(one)})
 
     def look_around(self, readings: Iterable[Reading]) -> None:
         """Find the rights one slip away from the texts, too."""
         self._around = {one.text: one_slip_away(ocr_class(one.text)) for one in readings}
         self._find(set().union(*self._around.values()))
+
+    def _classes(self, reading: Reading) -> set[str]:
+        candidates = {ocr_class(text) for text in reading.candidates}
+        return alike(reading.text, self.extra) | candidates
 
     def _find(self, classes: set[str]) -> None:
         new = classes - self._by_class.keys()
@@ -38,7 +43,7 @@ class Registry:
 
     def near(self, reading: Reading) -> list[Right]:
         """Every version of the rights found for this reading."""
-        classes = {ocr_class(text) for text in (reading.text, *reading.candidates)}
+        classes = self._classes(reading)
         classes |= self._around.get(reading.text, set())
         found = [right for name in classes for right in self._by_class.get(name, ())]
         return list({(right.id, right.version): right for right in found}.values())

@@ -74,7 +74,8 @@ def passages_decide(
         by_site[passage.site_id].append(passage)
     decisions = []
     for here in by_site.values():
-        registry = Registry(here[0].site, access)
+        newest = circumstances.rules(here[0].site, now)
+        registry = Registry(here[0].site, access, newest.classes)
         registry.look_up(readings.of(one) for one in here)
 
         def decide(passage: Passage, registry: Registry = registry) -> Decision:

@@ -176,6 +176,7 @@ class SiteRulesAdmin(TrialAdmin):
         sets = (
             (None, {"fields": ("site", "effective_from", "suspended")}),
             ("Numbers", {"fields": _NUMBERS}),
+            ("Reading", {"fields": ("ocr_classes",)}),
             ("Vignette road", {"fields": ("scheme", "scope")}),
             ("Charging zone", {"fields": ("window",)}),
             ("Section control", {"fields": ("section",)}),

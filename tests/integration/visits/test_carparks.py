@@ -352,3 +352,15 @@ def test_texts_within_two_slips_share_what_is_left_when_characters_go() -> None:
             compared += 1
             assert shortened(one, ()) & shortened(text, ()), (one, text)
     assert compared > 2000
+
+
+def test_a_site_may_take_more_characters_for_one_another() -> None:
+    park = car_park(ocr_classes="VU")
+    park.right("payment", "1AV23U5", country="CZ", from_=at("09:00"), to=at("12:00"))
+    entry = park.read("in", "1AU23V5", at("09:00"))
+    park.read("out", "1AU23V5", at("10:00"))
+    other = park.read("in", "7XU99V5", at("09:00"))
+    park.read("out", "7XU99V5", at("10:00"))
+    park.settle(at("12:30"))
+    assert park.says(entry) == ("excused", "ocr-equivalent")
+    assert park.says(other)[0] == "unpaid"

@@ -262,3 +262,12 @@ def test_a_zones_day_can_be_paid_until_its_deadline_and_not_after() -> None:
     zone.judge()
     assert zone.says(late) == ("unpaid", "no-right")
     assert VerdictVersion.objects.filter(passage_id=zone.passage(late).pk).count() == 2
+
+
+def test_a_gantry_may_take_more_characters_for_one_another() -> None:
+    road = motorway(ocr_classes="VU")
+    day = {"product": "1-day", "scheme": "CZ", "first_day": "2026-03-02", "country": "CZ"}
+    road.right("vignette", "V123456", bought_at=at("08:00"), **day)  # no Czech plate
+    read = road.read("gantry", "U123456", at("09:00"))
+    road.settle(at("09:10"))
+    assert road.says(read) == ("excused", "ocr-equivalent")

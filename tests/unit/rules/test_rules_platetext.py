@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import BadInput
-from core.platetext import CLASSES, PlateTextError, canonical, ocr_class
+from core.platetext import (
+    CLASSES,
+    MOST_ALIKE,
+    PlateTextError,
+    alike,
+    canonical,
+    ocr_class,
+)
 
 
 @pytest.mark.parametrize(
@@ -86,3 +93,17 @@ def test_a_site_can_add_classes_and_join_them() -> None:
     assert ocr_class("А", ["AА"]) == ocr_class("A", ["AА"])  # Cyrillic and Latin
     assert len({ocr_class(one, ["OB"]) for one in "0OQD8B"}) == 1
     assert ocr_class("G") != ocr_class("C")
+
+
+@given(st.text("VU8BMN1", max_size=6), st.text("VU8BMN1", max_size=6))
+def test_what_a_site_takes_for_one_another_is_found_by_plain_classes(one: str, other: str) -> None:
+    extra = ("VU", "MN8")
+    equivalent = ocr_class(one, extra) == ocr_class(other, extra)
+    assert (ocr_class(other) in alike(one, extra)) == equivalent
+    assert alike(one) == {ocr_class(one)}
+
+
+def test_a_plate_of_look_alikes_alone_is_looked_up_by_its_own_class_at_least() -> None:
+    found = alike("VUVUVUVUVUVU", ("VU",))
+    assert len(found) == MOST_ALIKE
+    assert "VUVUVUVUVUVU" in found
