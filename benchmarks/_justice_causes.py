@@ -27,7 +27,7 @@ from benchmarks._justice_truth import (
     Stay,
 )
 from enforcement.rights.matching import cost
-from enforcement.rights.outcomes import CaseState
+from enforcement.rights.outcomes import CaseState, Reason
 
 SEVERAL: Final = "several"
 RULES_FAULT: Final = "rules"
@@ -140,7 +140,7 @@ def count(month: SiteMonth, judge: Judge, played: Played) -> Count:
         made.found += state is not None
         made.found_in_review += state is CaseState.REVIEW
         if state is None:
-            made.missed[_why_missed(month, stay)] += 1
+            made.missed[_why_missed(month, stay, played)] += 1
     return made
 
 
@@ -218,17 +218,21 @@ def _around(month: SiteMonth, start: datetime, end: datetime) -> SiteMonth:
     )
 
 
-def _why_missed(month: SiteMonth, stay: Stay) -> str:
+def _why_missed(month: SiteMonth, stay: Stay, played: Played) -> str:
     """Why a violation made no case: the first that is true of its own two crossings."""
-    own = [one for one in month.crossings if one.id in (f"{stay.id[1:]}i", f"{stay.id[1:]}o")]
+    names = (f"{stay.id[1:]}i", f"{stay.id[1:]}o")
+    own = [one for one in month.crossings if one.id in names]
     if any(one.hidden for one in own):
         return "passed unseen"
     if any(not look.sight.frames for one in own for look in one.looks[:1]):
         return "plate not read"
     if any(read.quarantined for one in own for read in one.reads(NOTHING)):
         return "clock ahead"
+    reasons = {played.let_go.get(name) for name in names}
+    if str(Reason.SITE_SUSPENDED) in reasons:
+        return "site suspended"
     if any(
         frame.text != one.plate for one in own for look in one.looks for frame in look.sight.frames
     ):
         return "misread"
-    return "other"
+    return "a neighbour's payment" if str(Reason.KEYING_ERROR) in reasons else "other"

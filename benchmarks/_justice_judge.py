@@ -149,6 +149,9 @@ class Judge:
                     case = Case(visit, opened, state, judgement)
                     played.cases.append(case)
                     waiting.append(case)
+                else:
+                    reason = str(judgement.reason)
+                    played.let_go |= {one: reason for end in visit.passages for one in end.reads}
         return played
 
     def _looked_at(self, case: Case, site: Site, there: dict[str, Visit], now: datetime) -> bool:
@@ -172,6 +175,8 @@ class Played:
     passages: int
     cases: list[Case] = field(default_factory=list)
     suspended_days: int = 0
+    let_go: dict[str, str] = field(default_factory=dict)
+    """By crossing, the reason of a complete visit's verdict that makes no case."""
 
 
 class Site:

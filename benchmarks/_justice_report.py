@@ -94,7 +94,7 @@ def text(result: Mapping[str, Any]) -> str:
     parts.append(_found(runs))
     parts.append(_sweep(runs))
     parts.append(_floors(main))
-    parts.append(_targets(main))
+    parts.append(_targets(runs))
     parts.append(_examples(main))
     return "\n".join(parts)
 
@@ -233,9 +233,15 @@ def targets(run: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
     return made
 
 
-def _targets(run: Mapping[str, Any]) -> str:
-    rows = [[name, came, "held" if held else "missed"] for name, came, held in targets(run)]
-    return table("Targets (as measured)", ["", "came to", ""], rows)
+def _targets(runs: Mapping[str, Any]) -> str:
+    rows: dict[str, list[str]] = {}
+    names = ("as measured", "European pictures")
+    for column, run in enumerate(names):
+        for name, came, held in targets(runs[run]):
+            cells = rows.setdefault(name, ["–"] * len(names))
+            cells[column] = f"{came} {'held' if held else 'missed'}"
+    table_rows = [[name, *cells] for name, cells in rows.items()]
+    return table("Targets", ["", *names], table_rows)
 
 
 def _examples(run: Mapping[str, Any]) -> str:
