@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks import (
     _justice_judge,
+    _justice_measure,
     _justice_plates,
     _justice_report,
     _justice_roads,
@@ -23,7 +24,7 @@ from benchmarks._justice_causes import OF_VIOLATOR, Count, Truth, cause_of, coun
 from benchmarks._justice_gantry import ROADS, Drive, Gantry, Registry, last_day
 from benchmarks._justice_gather import gather
 from benchmarks._justice_judge import Judge, Rights
-from benchmarks._justice_measure import Slip, slip_of
+from benchmarks._justice_measure import Slip, slip_of, tabulate
 from benchmarks._justice_naive import EXACT, FIRST_LAST, OWN, tallies
 from benchmarks._justice_reader import Reader, Sight, load_table
 from benchmarks._justice_roads import Road
@@ -39,12 +40,14 @@ from benchmarks._justice_truth import (
     SiteMonth,
     Stay,
 )
+from benchmarks.systems import BenchmarkError
 from enforcement.rights.calendars import Scheme, scheme_data
 from enforcement.rights.facts import Right
 from enforcement.rights.outcomes import CaseState, Reason, RightKind, Role, case_state
 from enforcement.rights.syntax import breaks_syntax
 from enforcement.visits import pairing
 from enforcement.visits.pairing import Visit
+from inference.results import Candidate, Plate
 from inference.voting import Seen
 
 TABLE = load_table()
@@ -451,6 +454,69 @@ def test_the_table_names_its_making_and_holds_no_plate() -> None:
     assert all(len(true) <= 1 for true in drawn["confusions"])
     texts = [one for row in drawn["right_readings"] for one in row if isinstance(one, str)]
     assert set(texts) <= {"right", "none", "wrong"}
+
+
+def plate_read(text: str, score: float = 0.9) -> Plate:
+    box = (0, 0, 10, 5)
+    quad = ((0.0, 0.0), (10.0, 0.0), (10.0, 5.0), (0.0, 5.0))
+    return Plate(text, box, quad, score, 1.0, (0.9,) * len(text), "GB", (Candidate(text, score),))
+
+
+def frames(number: int, gate: str, *texts: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "plate": number,
+            "gate": gate,
+            "text": "AO12CDE",
+            "region": "GB",
+            "plate_read": plate_read(text) if text else None,
+        }
+        for text in texts
+    ]
+
+
+def test_how_errors_come_together_is_counted() -> None:
+    rows = [
+        *frames(0, "entry", "A012CDE", "A012CDE", "AO12CDE"),  # a twin, in two frames of three
+        *frames(0, "exit", "A012CDE", "A012CDE", "A012CDE"),  # and at the other gate
+        *frames(1, "entry", "AO12CDX", "AO12CDE", "AO12CDE"),
+        *frames(1, "exit", "", "", "AO12CDE"),
+    ]
+    made = tabulate(rows)
+    assert (made["frames"], made["unread"], made["right"]) == (12, 2, 4)
+    assert made["slips"] == {"GB": {"other": 1, "twin": 5}}
+    assert made["confusions"] == {"E": {"X": 1}, "O": {"0": 5}}
+    together = made["together"]
+    assert together["frames"]["twin"] == {"seen": 10, "alike": 8}
+    assert together["frames"]["rest"] == {"seen": 2, "alike": 0}
+    assert together["frames"]["unread"] == {"seen": 4, "alike": 2}
+    assert together["gates"]["twin"] == {"seen": 2, "alike": 2}
+    assert together["passages"] == {
+        "all": 4,
+        "read": 4,
+        "wrong": 2,
+        "wrong_though_frames_agreed": 2,
+    }
+
+
+def test_rates_come_from_what_the_accuracy_bench_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(_justice_measure, "RESULTS", tmp_path)
+    with pytest.raises(BenchmarkError, match="bench accuracy first"):
+        _justice_measure.real()
+    region = {"pictures": 10, "exact": 0.8, "folded": 0.9}
+    calibration = {
+        "readings": 9,
+        "bins": [{"low": 0.9, "high": 1.0, "count": 9, "mean_score": 0.95, "right": 8 / 9}],
+    }
+    ours = {"calibration": calibration, "versions": {}, "regions": {"eu": region}}
+    found = {"commit": "abc", "pictures": 10, "systems": {"ours": ours}}
+    (tmp_path / "accuracy.json").write_text(json.dumps(found))
+    real = _justice_measure.real()
+    assert (real["readings"], real["unread"], real["wrong"], real["twins"]) == (9, 1, 1, 1)
+    assert real["europe"] == {"pictures": 10, "twins": 1, "unread": 1}
+    assert real["bins"] == [{"low": 0.9, "high": 1.0, "right": 8, "wrong": 1}]
 
 
 # --- playing, counting, telling -------------------------------------------------------------------
