@@ -10,6 +10,7 @@ from enforcement.rights.facts import Reading, SiteRules, SiteState
 from enforcement.rights.outcomes import Judgement, VisitStatus
 from enforcement.rights.presence import Presences
 from enforcement.rights.stays import Stay, judge_stay
+from enforcement.rights.tariffs import Tariff
 from tests.unit.rules.ruleplay import Played, at, car_park, payment, read
 
 Line = tuple[str | None, str, str, bool, int | None]
@@ -209,15 +210,19 @@ def test_a_sites_own_classes_count_at_a_car_park() -> None:
 
 
 def direct(
-    payment_for: str,
+    payment_for: str | None,
     seen: str,
     status: VisitStatus = VisitStatus.COMPLETE,
     classes: tuple[str, ...] = (),
+    start: str = "09:00",
+    end: str = "10:00",
+    tariff: Tariff | None = None,
 ) -> Judgement:
-    """A stay of an hour, judged without a player, and with nothing said of what went before."""
-    start, end = (datetime(2026, 3, 2, hour, tzinfo=UTC) for hour in (9, 10))
-    stay = Stay("s", status, start, end, (Reading(seen, "GB", 0.95),))
-    rights = car_park([], [payment("p1", payment_for, "09:00", "10:00")]).rights
+    """A stay judged without a player, and with nothing said of what went before."""
+    came, left = (datetime.fromisoformat(at(clock)) for clock in (start, end))
+    stay = Stay("s", status, came, left, (Reading(seen, "GB", 0.95),))
+    paid = [payment("p1", payment_for, "09:00", "10:00")] if payment_for else []
+    rights = car_park([], paid).rights
     late = datetime(2026, 3, 3, tzinfo=UTC)
     return judge_stay(
         stay,
@@ -226,6 +231,7 @@ def direct(
         rules=SiteRules(version="site/7", classes=classes),
         state=SiteState(late, late),
         now=late,
+        tariff=tariff,
     )
 
 
@@ -242,3 +248,38 @@ def test_nobody_was_accused_unless_it_is_said() -> None:
 def test_a_visit_without_an_end_says_why_it_is_not_judged(status: VisitStatus, code: str) -> None:
     (line,) = direct("AB12CDE", "AB12CDE", status).explanation
     assert (line.right_id, line.kind, line.code, line.applied) == (None, "doubt", code, True)
+
+
+def charged(start: str, end: str) -> list[tuple[str, str, str]]:
+    """What a stay without a right is told, where parking costs 2.00 an hour from 8 to 18."""
+    day = {"days": [1, 2, 3, 4, 5, 6, 7], "name": "day", "from": "08:00", "to": "18:00"}
+    night = {"days": [1, 2, 3, 4, 5, 6, 7], "name": "night", "from": "18:00", "to": "08:00"}
+    hourly = [{"minutes": 60, "amount": 200}]
+    tariff = Tariff.from_data(
+        {"bands": [{**day, "steps": hourly}, {**night, "free": True}]},
+        timezone="UTC",
+        currency="GBP",
+        version="tariff/1",
+    )
+    judgement = direct(None, "AB12CDE", start=start, end=end, tariff=tariff)
+    return [(line.kind, line.code, line.sentence) for line in judgement.explanation]
+
+
+def test_a_tariffs_part_in_the_verdict_is_told() -> None:
+    nothing = ("doubt", "no-right-found", "No right covers this vehicle at this time.")
+    assert charged("19:00", "20:00") == [
+        ("window", "free-times", "The whole stay lies in times that cost nothing.")
+    ]
+    assert charged("16:30", "18:10:30") == [
+        ("tariff", "free-part", "10 min of the stay cost nothing by the tariff."),
+        nothing,
+        ("tariff", "owed", "By the tariff the time without a right costs 4.00 GBP."),
+    ]
+    assert charged("17:55", "18:10:30") == [
+        ("tariff", "free-part", "10 min of the stay cost nothing by the tariff."),
+        (
+            "allowance",
+            "consideration",
+            "The stay of 5 min is within the consideration period of 5 min.",
+        ),
+    ]

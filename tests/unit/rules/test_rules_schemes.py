@@ -25,6 +25,9 @@ def czech(**rules: Any) -> dict[str, Any]:
     return {**scheme, "rules": {**scheme["rules"], **rules}}
 
 
+EVERYONE = {"categories": ["bus"], "countries": None, "code": "exempt-by-scheme"}
+
+
 def shipped(code: str) -> Scheme:
     return next(scheme for scheme in load_schemes() if scheme.code == code)
 
@@ -82,6 +85,13 @@ def test_exemptions_are_for_whom_they_name() -> None:
         SchemeExemption(frozenset({"over-3.5t"}), None, "toll-instead"),
     )
     assert not shipped("SK").exemptions
+
+
+def test_a_plate_that_is_not_told_is_of_no_series() -> None:
+    scheme = Scheme.from_data(czech(exemptions=[{**EVERYONE, "series": [".+"]}]))
+    assert scheme.exemption("car", "CZ") is None
+    assert scheme.exemption("car", "CZ", "1AB2345") == "exempt-by-series"
+    assert scheme.exemption("bus", "CZ") == "exempt-by-scheme"
 
 
 def test_categories_that_pay_alike_do_so_both_ways() -> None:
@@ -144,6 +154,8 @@ def test_the_day_of_a_purchase_is_the_schemes(bought_at: str, first_allowed: str
 
 
 COUNT = 'ValueError("a product\'s count must be a whole number above 0")'
+CODE = 'ValueError("an exemption\'s code is exempt-by-scheme or toll-instead")'
+SERIES = 'ValueError("an exemption\'s series is a regular expression")'
 SPAN = 'ValueError("a product\'s span must be days, months, year or named-year")'
 
 
@@ -156,6 +168,8 @@ SPAN = 'ValueError("a product\'s span must be days, months, year or named-year")
         ({"products": {"a": {"span": "fortnight"}}}, SPAN),
         ({"products": {"a": {"count": 3}}}, "KeyError('span')"),
         ({"exemptions": [{"categories": ["electric"]}]}, "KeyError('countries')"),
+        ({"exemptions": [{**EVERYONE, "code": "because"}]}, CODE),
+        ({"exemptions": [{**EVERYONE, "series": ["("]}]}, SERIES),
     ],
 )
 def test_a_malformed_scheme_is_refused_at_its_place(rules: dict[str, Any], what: str) -> None:
