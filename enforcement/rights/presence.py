@@ -42,10 +42,13 @@ class Presences:
         """True where the vehicle that `plate` of the right names exactly uses the right itself.
 
         A session is used up by presence at any time of its interval; a permit or exemption, which
-        may run for years, only by presence during the stay `[start, end)` in question.
+        may run for years, only by presence in that part of it that the stay `[start, end)` in
+        question overlaps.
         """
         if right.kind in _SESSIONS:
             start, end = right.start, right.end
+        else:
+            start, end = max(start, right.start), min(end, right.end)
         return any(
             presence.start < end and (presence.end is None or presence.end >= start)
             for presence in self._exact(right, plate)
