@@ -157,6 +157,34 @@ def test_a_free_night_between_two_payments_is_no_second_arrival() -> None:
     assert said(without)[:2] == (Verdict.REVIEW, Reason.CONTRADICTION)
 
 
+def test_staying_on_after_a_paid_second_day_is_an_overstay_and_no_second_arrival() -> None:
+    days = (
+        payment("p1", "16:00", "18:00"),
+        payment("p2", "2026-03-03T08:00", "2026-03-03T12:00"),
+    )
+    late = judged("16:00", "2026-03-03T14:00", *days, by=tariff())
+    assert said(late) == (Verdict.OVERSTAY, Reason.RIGHT_ENDED, 2 * 60 - 15)
+
+
+def test_an_hour_unpaid_beside_a_free_night_is_a_second_arrival() -> None:
+    days = (
+        payment("p1", "16:00", "17:00"),
+        payment("p2", "2026-03-03T08:00", "2026-03-03T12:00"),
+    )
+    by = tariff([{"minutes": 60, "amount": 200, "exact": True}])
+    assert said(judged("16:00", "2026-03-03T12:00", *days, by=by))[:2] == (
+        Verdict.REVIEW,
+        Reason.CONTRADICTION,
+    )
+
+
+def test_a_right_of_several_days_covers_its_nights_too() -> None:
+    week = payment("p1", "09:00", "2026-03-05T10:00")
+    assert said(judged("09:00", "2026-03-04T10:00", week, by=tariff()))[0] is Verdict.PAID
+    over = judged("09:00", "2026-03-05T10:16", week, by=tariff())
+    assert said(over) == (Verdict.OVERSTAY, Reason.RIGHT_ENDED, 1)
+
+
 def test_free_hours_before_one_late_payment_are_no_second_arrival() -> None:
     one = judged("06:00", "14:00", payment("p1", "10:00", "12:00"), by=tariff())
     assert said(one) == (Verdict.OVERSTAY, Reason.RIGHT_ENDED, 2 * 60 + 2 * 60 - 15)
