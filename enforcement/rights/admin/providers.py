@@ -162,7 +162,7 @@ class LookupBelow(AnyInline):
     def state(self, service: LookupService) -> str:
         if service.open_until is not None and service.open_until > timezone.now():
             return f"left alone until {service.open_until:%H:%M:%S} UTC: {service.last_error}"
-        return service.last_error or "answers"
+        return service.last_error or ("answers" if service.last_answer_at else "not asked yet")
 
     @admin.display(description="cases that wait")
     def waiting(self, service: LookupService) -> int:
