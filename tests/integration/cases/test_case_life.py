@@ -1,9 +1,11 @@
 """From a confirmed case to its end: notices, payments, appeals, withdrawals; and who must agree."""
 
+import threading
 from datetime import date, timedelta
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.core.management import call_command
+from django.db import DatabaseError, connection, connections, transaction
 
 from audit.access import stage_batch
 from audit.models import AuditRow
@@ -11,10 +13,9 @@ from core.errors import BadInput, Conflict
 from core.models import User
 from enforcement.cases.automatic import cases_confirm_alone
 from enforcement.cases.deadlines import Channel
-from enforcement.cases.decisions import case_dismiss, case_take, cases_decide
+from enforcement.cases.decisions import case_confirm, case_dismiss, case_take, cases_decide
 from enforcement.cases.issuing import last_issue_days_renew, notice_terms
 from enforcement.cases.models import Case, CaseAppeal, CasePayment, ChainEntry
-from enforcement.cases.reasons import CONFIRM, DISMISS
 from enforcement.cases.selectors import (
     cases_queue,
     deadlines_of,
@@ -685,6 +686,72 @@ def test_a_policy_with_a_contradiction_is_refused(park: World) -> None:
             policy(park, **wrong)
 
 
-def test_every_reason_a_person_may_give_is_told_in_words() -> None:
-    assert "auto-confirm" not in CONFIRM
-    assert all(words.strip() for words in (CONFIRM | DISMISS).values())
+def test_nobody_chooses_the_reason_of_a_site_without_people(park: World, olga: User) -> None:
+    case = unpaid(park)
+    with pytest.raises(BadInput, match="reason_required"):
+        case_confirm(case_id=case.pk, user=olga, reason="auto-confirm", now=park.now)
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "keys"])
+def test_a_case_is_erased_with_its_payments_and_appeals_and_they_not_without_it(
+    park: World, olga: User
+) -> None:
+    policy(park)
+    case = issued(park, olga)
+    pay(case, olga, 100, DAY)
+    appeal_open(case_id=case.pk, text="No.", actor=ADDRESSEE, now=park.now)
+    with pytest.raises(DatabaseError, match="append-only"):
+        CasePayment.objects.all().delete()
+    Case.objects.get().delete()
+    assert not CasePayment.objects.exists()
+    assert not CaseAppeal.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "keys"])
+def test_of_many_people_at_once_one_decides(park: World) -> None:
+    case = unpaid(park)
+    people = [person(f"person{n}") for n in range(4)]
+    start = threading.Barrier(len(people))
+    told: list[str] = []
+
+    def work(who: User, nth: int) -> None:
+        decide, reason = (case_confirm, "plate-checked") if nth % 2 else (case_dismiss, "goodwill")
+        try:
+            start.wait(timeout=30)
+            decide(case_id=case.pk, user=who, reason=reason, now=park.now)
+            told.append("done")
+        except Conflict as error:
+            told.append(error.code)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=work, args=(who, n)) for n, who in enumerate(people)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert len(told) == len(people)
+    case.refresh_from_db()
+    turns = list(case.events.exclude(from_state="").values_list("turn", flat=True))
+    # one confirms or dismisses; a dismissal may still follow a confirmation
+    assert told.count("done") == case.turn == len(turns) <= 2
+    assert case.state == ("dismissed" if "dismissed" in _states(case) else "confirmed")
+
+
+def _states(case: Case) -> list[str]:
+    return list(case.events.values_list("to_state", flat=True))
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "keys"])
+def test_the_way_back_of_the_migration_leaves_the_old_rules() -> None:
+    try:
+        call_command("migrate", "cases", "0003", verbosity=0)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT prosrc FROM pg_proc WHERE proname = 'cases_hold_transitions'")
+            [(source,)] = cursor.fetchall()
+            assert "turn" not in source
+            assert "('confirmed', 'notice-issued')" in source
+            cursor.execute("SELECT to_regclass('cases_casepolicy')")
+            assert cursor.fetchone() == (None,)
+    finally:
+        call_command("migrate", verbosity=0)

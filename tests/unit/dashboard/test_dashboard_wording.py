@@ -6,6 +6,8 @@ import pytest
 
 from dashboard import wording
 from enforcement.cases.models import Case
+from enforcement.cases.reasons import FOR_STEP, words
+from enforcement.cases.selectors import QUEUES
 from enforcement.rights.outcomes import Reason, Verdict
 from enforcement.watchlist.models import Alert
 from inference.results import REASONS
@@ -26,6 +28,16 @@ def test_nothing_is_without_words() -> None:
     assert set(wording.REFUSALS) == set(REASONS)
     assert set(wording.CASE_STATES) == set(Case.State.values)
     assert set(wording.CERTAINTIES) == set(Alert.Certainty.values)
+    assert set(wording.CASE_QUEUES) == set(QUEUES)
+
+
+def test_every_reason_of_a_step_has_words_and_fits_its_column() -> None:
+    for to, codes in FOR_STEP.items():
+        assert to in Case.State.values
+        for code in codes:
+            assert words(code)
+            assert len(code) <= Case._meta.get_field("decision_reason").max_length
+    assert words("no such reason") == ""
 
 
 @pytest.mark.parametrize("shown", ALL_SHOWN, ids=lambda shown: shown.label)
