@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +34,27 @@ def main(arguments: Sequence[str]) -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alpr_site.settings")
     django.setup()
 
-    from scenarios.scratch import scratch_databases
+    from scenarios.scratch import NoScratch, scratch_databases
 
+    try:
+        with scratch_databases():
+            return _all(options.files, check=options.check)
+    except NoScratch as error:
+        print(f"./run scenario: {error}", file=sys.stderr)
+        return BAD
+    except KeyboardInterrupt:
+        return 130
+
+
+def _all(files: Sequence[Path], *, check: bool) -> int:
     code = FINE
-    with scratch_databases():
-        for path in options.files:
-            line, expected, failed = _one(path)
-            if options.check and not failed:
-                code = max(code, _compare(path, line, expected))
-            else:
-                print(json.dumps(line, ensure_ascii=False), flush=True)
-            code = BAD if failed else code
+    for path in files:
+        line, expected, failed = _one(path)
+        if check and not failed:
+            code = max(code, _compare(path, line, expected))
+        else:
+            print(json.dumps(line, ensure_ascii=False), flush=True)
+        code = BAD if failed else code
     return code
 
 
@@ -57,7 +68,7 @@ def _one(path: Path) -> tuple[dict[str, Any], Any, bool]:
     try:
         data = parsing.scenario_read(path)
         name = parsing.name_of(data, name)
-        scenario = parsing.scenario_of(data)
+        scenario = replace(parsing.scenario_of(data), name=name)
         return play(scenario), scenario.expect, False
     except ProductError as error:
         return {"name": name, "error": error.as_dict()}, None, True

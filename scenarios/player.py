@@ -25,7 +25,7 @@ from core.models import User
 from enforcement.cases.services import cases_act
 from enforcement.rights.intake import RightInput
 from enforcement.rights.matching import cost
-from enforcement.rights.models import Provider, Right, Scheme, SiteRules
+from enforcement.rights.models import Provider, Right, RightTouch, Scheme, SiteRules
 from enforcement.rights.outcomes import ACCUSING, SiteKind
 from enforcement.rights.selectors import scheme_at
 from enforcement.rights.services import right_receive, schemes_load
@@ -255,8 +255,9 @@ class _Player:
         """What the workers do until nothing is left to do."""
         if not self.played.captures:
             return  # rights alone move nothing
-        while passages_rejudge_due(now=now) + passages_judge(now=now) + cases_act(now=now):
-            pass
+        moved = 1
+        while moved or RightTouch.objects.exists():
+            moved = passages_rejudge_due(now=now) + passages_judge(now=now) + cases_act(now=now)
 
     def _look_once_more(self, now: datetime) -> None:
         """Have judged at the last moment what is a question of the moment, and what nothing that

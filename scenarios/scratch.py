@@ -8,26 +8,33 @@ the next one drops them.
 import hashlib
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from django.apps import apps
 from django.core.management import call_command
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 ALIASES = (DEFAULT_DB_ALIAS, "keys")
 _PREFIX = "pw_scenario"
 _LOCK = 0x5CE7A210
 
 
+class NoScratch(Exception):
+    """The server gives us no database to play in."""
+
+
 @contextmanager
 def scratch_databases() -> Iterator[None]:
-    """Both of Django's connections lead to fresh, migrated databases while it lasts."""
+    """Both of Django's connections lead to fresh, migrated databases while it lasts.
+
+    NoScratch where the server can't be reached or its user may not make databases.
+    """
     names = {alias: connections[alias].settings_dict["NAME"] for alias in ALIASES}
     template = f"{_PREFIX}_{_fingerprint()}"
     own = f"{_PREFIX}_run_{secrets.token_hex(6)}"
-    with connections[DEFAULT_DB_ALIAS]._nodb_cursor() as cursor:
+    with _server() as cursor:
         _hold(cursor, own)
         try:
             with _alone(cursor):
@@ -42,6 +49,32 @@ def scratch_databases() -> Iterator[None]:
             for alias in ALIASES:
                 _lead(alias, names[alias])
                 cursor.execute(f'DROP DATABASE IF EXISTS "{own}_{alias}" WITH (FORCE)')
+
+
+@contextmanager
+def _server() -> Iterator[Any]:
+    """A cursor on the server that belongs to none of the databases we make."""
+    with ExitStack() as stack:
+        try:
+            cursor = stack.enter_context(connections[DEFAULT_DB_ALIAS]._nodb_cursor())
+            cursor.execute("SELECT 1")
+        except Error as error:
+            why = str(error).partition("\n")[0]
+            raise NoScratch(f"the database server can't be reached: {why}") from None
+        yield cursor
+
+
+def _copy(cursor: Any, template: str, own: str) -> None:
+    try:
+        _drop_left(cursor, template)
+        for alias in ALIASES:
+            _make_template(cursor, f"{template}_{alias}", alias)
+            # inside the lock: nobody may be connected to what is being copied
+            cursor.execute(f'CREATE DATABASE "{own}_{alias}" TEMPLATE "{template}_{alias}"')
+            _lead(alias, f"{own}_{alias}")
+    except Error as error:
+        why = str(error).partition("\n")[0]
+        raise NoScratch(f"no database to play in could be made: {why}") from None
 
 
 def _lead(alias: str, name: str) -> None:
