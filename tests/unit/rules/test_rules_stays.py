@@ -499,6 +499,14 @@ class TestPermits:
         )  # fmt: skip
         assert said["b1"] == "unpaid no-right"
 
+    def test_who_was_there_before_a_permit_began_does_not_use_it(self) -> None:
+        said = self.reasons(
+            read("a1", "in", "08:00", "AA11AAA"), read("a2", "out", "08:30", "AA11AAA"),
+            read("b1", "in", "08:20", "AA11AAX"), read("b2", "out", "10:00", "AA11AAX"),
+            rights=[permit("AA11AAA", **{"from": "2026-03-02T08:31:00+00:00"})],
+        )  # fmt: skip
+        assert said["b1"] == "excused grace"
+
     def test_a_slip_does_not_widen_a_shared_permit(self) -> None:
         said = self.reasons(
             read("a1", "in", "08:00", "AA11AAA"), read("a2", "out", "12:00", "AA11AAA"),
