@@ -21,10 +21,9 @@ from enforcement.cases.chain import chain_append, chain_proof
 from enforcement.cases.manifest import Document, Drawn, EvidenceChanged, manifest_of
 from enforcement.cases.models import Case, ChainEntry, Manifest
 from enforcement.cases.records import instant
-from enforcement.cases.signing import sign, signature_file
+from enforcement.cases.signing import sign, signature_file, statement_of
 from enforcement.cases.verifying import (
     CHAIN,
-    FORMAT,
     MANIFEST,
     SIGNATURE,
     pack_bytes,
@@ -91,7 +90,7 @@ def pack_make(
         manifest, drawn, text = _manifest(case, documents, access, now)
         entry = ChainEntry.objects.get(site_id=case.site_id, seq=manifest.chain_seq)
         proof = chain_proof(case.site_id, drawn.seqs, entry.seq)
-    statement = _statement(case, manifest, entry.seq, bytes(entry.digest))
+    statement = statement_of(case, manifest, entry.seq, bytes(entry.digest))
     data = pack_bytes(
         {
             **drawn.files,
@@ -122,21 +121,10 @@ def _manifest(
     manifest = Manifest(case=case, made_at=now, sha256=digest)
     link = chain_append(case.site, ChainEntry.Kind.MANIFEST, digest, now=now)
     manifest.chain_seq = link.seq
-    statement = _statement(case, manifest, link.seq, link.digest)
+    statement = statement_of(case, manifest, link.seq, link.digest)
     manifest.key, manifest.signature = sign(statement, now=now)
     manifest.save(force_insert=True)
     return manifest, drawn, text
-
-
-def _statement(case: Case, manifest: Manifest, seq: int, digest: bytes) -> dict[str, Any]:
-    """What is signed."""
-    return {
-        "format": FORMAT,
-        "case": case.number,
-        "made_at": instant(manifest.made_at),
-        "manifest_sha256": bytes(manifest.sha256).hex(),
-        "chain": {"site": str(case.site_id), "seq": seq, "digest": digest.hex()},
-    }
 
 
 def _segment(site_id: uuid.UUID, entries: Iterable[ChainEntry]) -> dict[str, Any]:

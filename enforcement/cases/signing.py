@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from enforcement.cases.models import Manifest, SigningKey
-from enforcement.cases.verifying import canonical, fingerprint_of
+from enforcement.cases.models import Case, Manifest, SigningKey
+from enforcement.cases.records import instant
+from enforcement.cases.verifying import FORMAT, canonical, fingerprint_of
 from vault import keyring
 
 
@@ -36,6 +38,30 @@ def sign(statement: dict[str, Any], *, now: datetime) -> tuple[SigningKey, bytes
         fingerprint=fingerprint_of(public), defaults={"public": public, "first_used_at": now}
     )
     return key, private.sign(canonical(statement))
+
+
+def statement_of(case: Case, manifest: Manifest, seq: int, digest: bytes) -> dict[str, Any]:
+    """What is signed of a manifest: its SHA-256, and number and digest of its chain entry."""
+    return {
+        "format": FORMAT,
+        "case": case.number,
+        "made_at": instant(manifest.made_at),
+        "manifest_sha256": bytes(manifest.sha256).hex(),
+        "chain": {"site": str(case.site_id), "seq": seq, "digest": digest.hex()},
+    }
+
+
+def signature_fits(statement: dict[str, Any], manifest: Manifest) -> bool:
+    """Whether a manifest's signature is its key's, of this statement."""
+    public = bytes(manifest.key.public)
+    if fingerprint_of(public) != manifest.key.fingerprint:
+        return False
+    try:
+        key = Ed25519PublicKey.from_public_bytes(public)
+        key.verify(bytes(manifest.signature), canonical(statement))
+    except InvalidSignature:
+        return False
+    return True
 
 
 def signature_file(statement: dict[str, Any], manifest: Manifest) -> dict[str, Any]:

@@ -378,6 +378,28 @@ def test_deleting_a_case_leaves_the_chain_whole(park: World) -> None:
     call_command("evidence", "verify-chain", "--records")
 
 
+def test_a_chain_that_was_written_anew_is_not_what_was_signed(park: World) -> None:
+    """With triggers and digests all in order: but the key is in no database."""
+    make(park)
+    assert list(records_differ(park.site, ANNA)) == []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMP TABLE kept AS SELECT * FROM cases_chainentry;"
+            "ALTER TABLE cases_chainentry DISABLE TRIGGER cases_chain_no_change;"
+            "DELETE FROM cases_chainentry;"
+            "ALTER TABLE cases_chainentry ENABLE TRIGGER cases_chain_no_change;"
+            "INSERT INTO cases_chainentry (site_id, kind, content, at)"
+            " SELECT site_id, kind, content, at + interval '1 s' * (seq = 2)::int"
+            " FROM kept ORDER BY seq"
+        )
+    assert chain_verify(park.site.pk).broken_at is None
+    assert list(records_differ(park.site, ANNA)) == [
+        f"case {the_case().number}: entry 9 of the chain is not what was signed"
+    ]
+    with pytest.raises(EvidenceChanged, match=r"signature\.json"):
+        make(park)
+
+
 def test_an_entry_says_nothing_about_the_plate(park: World) -> None:
     """Who has the database and guesses the plate still lacks the salt, which is sealed."""
     evidence = Evidence.objects.filter(case=the_case()).first()
