@@ -128,6 +128,52 @@ def test_the_order_of_arrival_changes_nothing(day: Any, seed: int, order: int) -
     assert timeless(played(scenario)) == straight
 
 
+# --- what a late read leaves of a case ------------------------------------------------------------
+
+
+def seen(name: str, camera: str, clock: str, plate: str, received: str = "") -> dict[str, Any]:
+    return {
+        "id": name,
+        "camera": camera,
+        "at": f"2026-03-02T{clock}+00:00",
+        "received_at": f"2026-03-02T{received or clock}+00:00",
+        "plate": plate,
+        "country": "GB",
+        "confidence": 0.97,
+    }
+
+
+def car_park(reads: list[dict[str, Any]]) -> dict[str, Any]:
+    cameras = [{"id": "in", "role": "entry"}, {"id": "out", "role": "exit"}]
+    return {
+        "name": "",
+        "now": "2026-03-02T20:00:00+00:00",
+        "site": {"kind": "parking", "timezone": "UTC", "cameras": cameras},
+        "reads": reads,
+    }
+
+
+def test_a_case_follows_its_visit_to_another_exit() -> None:
+    output = played(
+        car_park(
+            [
+                seen("in", "in", "09:00:00", "AB12CDE"),
+                seen("later", "out", "10:00:46", "AB12CDE"),
+                seen("first", "out", "10:00:00", "AB12CDE", received="12:00:00"),
+            ]
+        )
+    )
+    assert output["cases"][0]["reads"] == ["in", "first"]
+
+
+def test_a_case_names_the_vehicle_that_late_frames_show() -> None:
+    frames = [seen(f"frame{n}", "in", f"09:00:0{n}", "AB12CDE", "12:00:00") for n in (1, 2)]
+    reads = [seen("in", "in", "09:00:00", "A812CDE"), seen("out", "out", "10:00:00", "AB12CDE")]
+    output = played(car_park([*reads, *frames]))
+    assert [visit["plate"] for visit in output["visits"]] == ["AB12CDE"]
+    assert output["cases"][0]["plate"] == "AB12CDE"
+
+
 # --- one file and the next ------------------------------------------------------------------------
 
 VIGNETTE = {
