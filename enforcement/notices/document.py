@@ -91,7 +91,7 @@ def documents_join(documents: Sequence[Document], *, at: datetime) -> bytes:
     files["data.json"] = json.dumps([one.pages for one in documents]).encode()
     for number, one in enumerate(documents):
         files[f"{number}.json"] = _numbers(one.pdf)
-    return _bytes(_compiler(files).compile(format="pdf", timestamp=at))
+    return _bytes(_compiler(files).compile(format="pdf", timestamp=_second(at)))
 
 
 def picture_fit(data: bytes) -> Picture | None:
@@ -163,7 +163,14 @@ def _compiler(files: dict[str, bytes], **inputs: str) -> typst.Compiler:
 
 
 def _accessible(compiler: typst.Compiler, at: datetime) -> bytes:
-    return _bytes(compiler.compile(format="pdf", pdf_standards=["a-2a", "ua-1"], timestamp=at))
+    return _bytes(
+        compiler.compile(format="pdf", pdf_standards=["a-2a", "ua-1"], timestamp=_second(at))
+    )
+
+
+def _second(at: datetime) -> int:
+    """Seconds since 1970: typst takes no fraction of one."""
+    return int(at.timestamp())
 
 
 @lru_cache(maxsize=1)

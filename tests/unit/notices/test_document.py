@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -169,6 +170,15 @@ def test_the_time_of_creation_is_that_of_issue() -> None:
     metadata = read(made()).metadata
     assert metadata is not None
     assert metadata.creation_date == AT
+
+
+def test_a_time_of_the_clock_is_taken_to_the_second() -> None:
+    """As a clock tells it: with a fraction of a second, and in any zone."""
+    pictures = {"p0": photo(), "c0": photo((120, 40))}
+    for at in (AT.replace(microsecond=873_726), AT.astimezone(ZoneInfo("Europe/Prague"))):
+        document = document_make("notice", words(), pictures, at=at, link=LINK)
+        assert document.pdf == made().pdf
+        assert documents_join([document], at=at) == documents_join([document], at=AT)
 
 
 INJECTIONS = (
