@@ -50,7 +50,7 @@ class Window:
         try:
             pay_until = _PAY_UNTIL.fullmatch(data["pay_until"])
             if pay_until is None:
-                raise ValueError("pay_until reads like “P3D midnight”")
+                raise ValueError("“pay_until” reads like “P3D midnight”")
             return cls(
                 timezone=zone_of(timezone),
                 hours=tuple(hours_of(one) for one in data.get("hours") or [data]),
