@@ -10,6 +10,7 @@ import http.client
 import ipaddress
 import socket
 import ssl
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -90,8 +91,8 @@ def place_of(url: str, reach: Reach) -> _Place:
     return place
 
 
-def address_of(place: _Place, reach: Reach) -> str:
-    """The one address to go to, as text. AskFailed `no_such_host`, `address_refused`."""
+def addresses_of(place: _Place, reach: Reach) -> list[str]:
+    """Where to go, in the resolver's order. AskFailed `no_such_host`, `address_refused`."""
     try:
         found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
@@ -100,7 +101,7 @@ def address_of(place: _Place, reach: Reach) -> str:
     # one bad address among good ones is how a name is made to lead inside
     if not addresses or not all(_may_go(address, place.tls, reach) for address in addresses):
         raise AskFailed("address_refused")
-    return str(addresses[0])
+    return [str(address) for address in dict.fromkeys(addresses)]
 
 
 def _may_go(address: Address, tls: bool, reach: Reach) -> bool:
@@ -131,21 +132,15 @@ def ask(
 ) -> bytes:
     """POST a JSON body and give back the body of a 200.
 
-    `timeout` is seconds for everything but resolving the name. Raises AskFailed: `no_such_host`,
-    `address_refused`, `not_allowed`, `no_connection`, `tls_failed`, `no_answer` (in time),
-    `answer_broken`, `answer_too_large`, `answer_<status>`.
+    `timeout` is seconds to get through, and again for everything after that. Raises AskFailed:
+    `no_such_host`, `address_refused`, `not_allowed`, `no_connection`, `tls_failed`, `no_answer` (in
+    time), `answer_broken`, `answer_too_large`, `answer_<status>`.
     """
     try:
         place = place_of(url, reach)
     except BadInput:
         raise AskFailed("not_allowed") from None  # it was allowed once
-    address = address_of(place, reach)
-    try:
-        raw = socket.create_connection((address, place.port), timeout)
-    except TimeoutError:
-        raise AskFailed("no_answer") from None
-    except OSError:
-        raise AskFailed("no_connection") from None
+    raw = _called(addresses_of(place, reach), place.port, timeout)
     late = _Late(raw)
     watch = Timer(timeout, late)
     watch.daemon = True
@@ -163,6 +158,23 @@ def ask(
     if late.struck:  # an answer without a length looks whole wherever it was cut
         raise AskFailed("no_answer")
     return said
+
+
+def _called(addresses: Sequence[str], port: int, timeout: float) -> socket.socket:
+    """A line to the first address that answers, all of them within `timeout` seconds."""
+    until = time.monotonic() + timeout
+    failed = AskFailed("no_connection")
+    for address in addresses:
+        left = until - time.monotonic()
+        if left <= 0:
+            break
+        try:
+            return socket.create_connection((address, port), left)
+        except TimeoutError:
+            failed = AskFailed("no_answer")
+        except OSError:
+            failed = AskFailed("no_connection")
+    raise failed
 
 
 class _Late:

@@ -305,7 +305,7 @@ def _exchange_all(asked: Sequence[_Asked]) -> None:
     for one, future in futures:
         try:
             # a resolver has no time-out of its own: whoever hangs there is left behind
-            one.said = future.result(timeout=one.service.timeout_seconds + 5)
+            one.said = future.result(timeout=2 * one.service.timeout_seconds + 5)
         except AskFailed as error:
             one.said = error
         except Unfinished:

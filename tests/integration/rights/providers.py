@@ -3,7 +3,7 @@
 import base64
 import json
 import socket
-import time
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -122,10 +122,15 @@ class AskedProvider:
 
 
 @contextmanager
-def asked_provider(answer: Answer) -> Iterator[AskedProvider]:
+def asked_provider(answer: Answer, *, tls: ssl.SSLContext | None = None) -> Iterator[AskedProvider]:
     """A provider that listens on this machine."""
     handler = type("Bound", (Handler,), {})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = ThreadingHTTPServer(("127.0.0.1" if tls is None else "0.0.0.0", 0), handler)
+    if tls is not None:
+        # the handshake is each connection's own, in its thread: a bad one keeps nobody waiting
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
     server.daemon_threads = True
     provider = AskedProvider(server.server_address[1], answer)
     handler.provider = provider  # type: ignore[attr-defined]
@@ -143,9 +148,3 @@ def asked_provider(answer: Answer) -> Iterator[AskedProvider]:
 def secret_key(shown: str) -> bytes:
     """The bytes of a secret as it was shown."""
     return base64.b64decode(shown.removeprefix("whsec_"))
-
-
-def cpu_patience(seconds: float) -> Callable[[], bool]:
-    """False until `seconds` have passed on the clock."""
-    until = time.monotonic() + seconds
-    return lambda: time.monotonic() > until

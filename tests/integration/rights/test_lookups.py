@@ -17,7 +17,7 @@ from core.models import User
 from enforcement.cases.decisions import case_dismiss
 from enforcement.cases.models import Case
 from enforcement.cases.services import cases_act
-from enforcement.rights.asking import AskFailed, Reach, address_of, place_of
+from enforcement.rights.asking import AskFailed, Reach, addresses_of, place_of
 from enforcement.rights.lookups import FRESH, GIVE_UP, KEEP, lookups_ask, lookups_tidy
 from enforcement.rights.models import Lookup, LookupService, Right
 from enforcement.rights.tasks import lookup
@@ -496,7 +496,7 @@ def test_addresses_that_are_refused(url: str, code: str) -> None:
 @pytest.mark.parametrize("url", ["https://127.0.0.1/", "https://10.0.0.7/", "https://localhost/"])
 def test_private_addresses_are_refused_unless_their_network_is_allowed(url: str) -> None:
     with pytest.raises(AskFailed, match="address_refused"):
-        address_of(place_of(url, PUBLIC), PUBLIC)
+        addresses_of(place_of(url, PUBLIC), PUBLIC)
 
 
 @pytest.mark.parametrize(
@@ -525,17 +525,17 @@ def test_private_addresses_in_disguise_are_refused(
         ],
     )
     with pytest.raises(AskFailed, match="address_refused"):
-        address_of(place_of("https://pay.example/", PUBLIC), PUBLIC)
+        addresses_of(place_of("https://pay.example/", PUBLIC), PUBLIC)
 
 
 def test_a_public_address_is_allowed_by_tls_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "socket.getaddrinfo", lambda *rest, **more: [(0, 0, 0, "", ("93.184.216.34", 443))]
     )
-    assert address_of(place_of("https://pay.example/", PUBLIC), PUBLIC) == "93.184.216.34"
+    assert addresses_of(place_of("https://pay.example/", PUBLIC), PUBLIC) == ["93.184.216.34"]
     mixed = Reach(PUBLIC.hosts, [ipaddress.ip_network("10.0.0.0/8")])
     with pytest.raises(AskFailed, match="address_refused"):
-        address_of(place_of("http://pay.example/", mixed), mixed)
+        addresses_of(place_of("http://pay.example/", mixed), mixed)
 
 
 def test_an_address_that_may_no_longer_be_asked_is_a_failure_not_an_answer(
