@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks._justice_causes import OF_VIOLATOR, RULES_FAULT, TYPED_BY
+from benchmarks._justice_causes import AND_TYPED, OF_VIOLATOR, RULES_FAULT, TYPED_BY
 from benchmarks._justice_naive import NOISE, OWN
 from benchmarks._justice_truth import Noise
 from benchmarks.plots import COLOURS, Svg
@@ -41,7 +41,7 @@ def group(cause: str) -> str:
         return OTHER_PLATE
     if cause == RULES_FAULT:
         return RULES
-    bare, _, by = cause.partition(" (")
+    bare, _, by = cause.removesuffix(AND_TYPED).partition(" (")
     if " + " in bare or bare not in {noise.value for noise in Noise}:
         return SEVERAL
     if bare == Noise.TYPED:
@@ -167,7 +167,7 @@ def _found(runs: Mapping[str, Any]) -> str:
         "lawful",
         "unlawful",
         "found",
-        "of these in review",
+        "found in review",
         "passages in review",
         "missed",
     ]

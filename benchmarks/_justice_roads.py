@@ -24,7 +24,7 @@ from enforcement.rights.verdicts import judge_vignette
 from inference.voting import consensus
 
 OPENED: Final = timedelta(seconds=60)
-SORTS: Final = (Noise.KNOWN_LATE, Noise.TYPED, Noise.CATEGORY, Noise.MISREAD, Noise.CLOCK)
+SORTS: Final = (Noise.KNOWN_LATE, Noise.MISREAD, Noise.TYPED, Noise.CATEGORY, Noise.CLOCK)
 FLOORS: Final = (0.80, 0.85, 0.90, 0.95, 0.98)
 """Confidence floors for which the cases are counted."""
 

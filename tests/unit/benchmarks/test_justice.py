@@ -146,6 +146,16 @@ PLANTED: dict[str, tuple[SiteMonth, dict[str, int]]] = {
         ),
         {"typed (as another plate)": 1},
     ),
+    "a slip that would be forgiven, and a plate misread beyond": (
+        month(
+            [
+                crossing("0i", "9:00", read_as="AB92CDX"),
+                crossing("0o", "10:00", read_as="AB92CDX"),
+            ],
+            [paid("9:01", "10:30", typed="AV12CDE")],
+        ),
+        {"misread, and typed with a slip": 1},
+    ),
     "a payment handed on hours later": (
         month(
             [crossing("0i", "9:00"), crossing("0o", "10:00")],
@@ -629,6 +639,8 @@ def test_limits_of_a_rate_from_a_count() -> None:
         ("misread", _justice_report.MISREAD),
         (f"misread, {OF_VIOLATOR}", _justice_report.OTHER_PLATE),
         ("clock", _justice_report.CLOCK),
+        ("misread, and typed with a slip", _justice_report.MISREAD),
+        ("missed, and typed with a slip", _justice_report.PAIRING),
         ("category", _justice_report.CATEGORY),
         ("known-late", _justice_report.LATE),
         ("known-late + typed (as another plate)", _justice_report.SEVERAL),
