@@ -43,7 +43,8 @@ def linked(view: View) -> Linked:
         except ProductError as error:
             response = refusal(request, error.status, error.sentence)
         patch_cache_control(response, no_store=True, private=True)
-        response["Referrer-Policy"] = "no-referrer"  # the address itself is the key
+        # the address itself is the key. Not "no-referrer": a form's POST would have no origin then
+        response["Referrer-Policy"] = "same-origin"
         response["X-Robots-Tag"] = "noindex, nofollow"
         return response
 

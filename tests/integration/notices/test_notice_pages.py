@@ -249,7 +249,7 @@ def test_who_holds_the_link_sees_state_amounts_and_how_to_pay(park: World) -> No
     for shown in (notice.number, "750,00 Kč", "1 500,00 Kč", "16. března 2026", "123456789/0100"):
         assert shown in page
     assert PLATE not in page
-    assert answer["Referrer-Policy"] == "no-referrer"
+    assert answer["Referrer-Policy"] == "same-origin"
     assert "no-store" in answer["Cache-Control"]
     assert "noindex" in answer["X-Robots-Tag"]
     assert last_row() == mark  # nothing was opened
