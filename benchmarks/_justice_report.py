@@ -280,7 +280,7 @@ def draw(result: Mapping[str, Any], folder: Path) -> None:
         rate = 100_000 * groups.total() / lawful
         rows.append((f"{place}: ours, all causes", rate, COLOURS[0]))
         for what in GROUPS:
-            if what in OURS or groups[what]:
+            if what in OURS or what == MISREAD or groups[what]:
                 colour = COLOURS[1] if what in OURS else COLOURS[3]
                 rows.append((f"   {what}", 100_000 * groups[what] / lawful, colour))
     left, top, high, wide = 330, 62, 24, 340
