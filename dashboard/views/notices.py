@@ -57,6 +57,7 @@ def case_notice_context(
         return {}
     context: dict[str, Any] = {
         "languages": _languages(case),
+        "mail": mail_is_set(),
         "channels": [
             (code, label)
             for code, label in NoticeDelivery.Channel.choices
@@ -90,13 +91,16 @@ def _languages(case: Case) -> list[tuple[str, str]]:
 
 def _to_issue(case: Case) -> dict[str, Any]:
     try:
-        terms = notice_terms(case, channel=Channel.EMAIL, now=timezone.now())
+        by = Channel.EMAIL if mail_is_set() else Channel.PRINT
+        terms = notice_terms(case, channel=by, now=timezone.now())
     except ProductError as error:
         return {"refused": error.sentence}
     return {
         "may_issue": case.state == Case.State.CONFIRMED and case.withdrawal_asked_at is None,
         "amount": language("en").money(terms.amount, terms.currency),
-        "due": terms.dates.due_on,
+        "reduced": language("en").money(terms.discount_amount, terms.currency)
+        if terms.discount_amount is not None
+        else "",
     }
 
 
