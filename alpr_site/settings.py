@@ -384,6 +384,8 @@ UNFOLD = {
                     _item("Watchlists", "playlist_add_check", "watchlist.watchlist"),
                     _item("Entries", "list", "watchlist.entry"),
                     _item("Cases", "gavel", "cases.case"),
+                    _item("Notices", "mail", "notices.notice"),
+                    _item("Outbox", "outbox", "notices.noticedelivery"),
                     _item("Case policies", "policy", "cases.casepolicy"),
                 ],
             },
