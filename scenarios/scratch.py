@@ -8,7 +8,7 @@ the next one drops them.
 import hashlib
 import secrets
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,17 +38,12 @@ def scratch_databases() -> Iterator[None]:
         _hold(cursor, own)
         try:
             with _alone(cursor):
-                _drop_left(cursor, template)
-                for alias in ALIASES:
-                    _make_template(cursor, f"{template}_{alias}", alias)
-                    # inside the lock: nobody may be connected to what is being copied
-                    cursor.execute(f'CREATE DATABASE "{own}_{alias}" TEMPLATE "{template}_{alias}"')
-                    _lead(alias, f"{own}_{alias}")
+                _copy(cursor, template, own)
             yield
         finally:
             for alias in ALIASES:
                 _lead(alias, names[alias])
-                cursor.execute(f'DROP DATABASE IF EXISTS "{own}_{alias}" WITH (FORCE)')
+                _drop(cursor, f"{own}_{alias}")
 
 
 @contextmanager
@@ -111,7 +106,17 @@ def _drop_left(cursor: Any, template: str) -> None:
             if not cursor.fetchone()[0]:
                 continue
             cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [run])
-        cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        _drop(cursor, name)
+
+
+def _drop(cursor: Any, name: str) -> None:
+    """Drop a database nobody of ours is connected to; where the server won't, the next run does.
+
+    Not by force: that would ask to end autovacuum's worker, which only a superuser may. Without,
+    the server sends it away by itself.
+    """
+    with suppress(Error):
+        cursor.execute(f'DROP DATABASE IF EXISTS "{name}"')
 
 
 def _make_template(cursor: Any, name: str, alias: str) -> None:
@@ -119,7 +124,7 @@ def _make_template(cursor: Any, name: str, alias: str) -> None:
     if cursor.fetchone():
         return
     making = f"{_PREFIX}_making_{alias}"
-    cursor.execute(f'DROP DATABASE IF EXISTS "{making}" WITH (FORCE)')
+    cursor.execute(f'DROP DATABASE IF EXISTS "{making}"')
     cursor.execute(f'CREATE DATABASE "{making}"')
     _lead(alias, making)
     call_command("migrate", database=alias, verbosity=0, interactive=False)
