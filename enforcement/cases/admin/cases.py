@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from audit.adminsite import PlainAdmin, ReadOnly, RowsBelow, badge
 from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case, CaseEvent
+from enforcement.rights.charges import money
 
 _SEALED = ("text", "explanation")
 
@@ -49,6 +50,22 @@ class CaseAdmin(ReadOnly, PlainAdmin):
             "Decision",
             {"fields": ("decided_at", "decided_by", "decision_reason", "decision_note")},
         ),
+        ("Two people", {"fields": ("vouched_at", "vouched_by")}),
+        (
+            "Notice",
+            {
+                "fields": (
+                    "last_issue_day",
+                    "issued_at",
+                    "asked_for",
+                    "discount_until",
+                    "due_on",
+                    "appeal_until",
+                    "withdrawal_asked_at",
+                    "withdrawal_reason",
+                )
+            },
+        ),
         ("Times", {"fields": ("opened_at", "closed_at")}),
     )
     inlines = [EventsBelow]
@@ -68,3 +85,7 @@ class CaseAdmin(ReadOnly, PlainAdmin):
     )
     def where_it_is(self, case: Case) -> str:
         return case.get_state_display()
+
+    @admin.display(description="asked for")
+    def asked_for(self, case: Case) -> str:
+        return "–" if case.amount is None else money(case.amount, case.currency)

@@ -112,7 +112,7 @@ CREATE TRIGGER cases_payment_no_change BEFORE UPDATE ON cases_casepayment
 CREATE CONSTRAINT TRIGGER cases_payment_no_delete AFTER DELETE ON cases_casepayment
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cases_event_with_case();
 """
-FORWARD = [CONFIRMATION, _TRANSITIONS.format(ways=_MORE_WAYS, more=_MORE), HISTORY]
+FORWARD = (CONFIRMATION, _TRANSITIONS.format(ways=_MORE_WAYS, more=_MORE), HISTORY)
 NO_HISTORY = """
 DROP TRIGGER cases_payment_no_delete ON cases_casepayment;
 DROP TRIGGER cases_payment_no_change ON cases_casepayment;
@@ -122,11 +122,11 @@ DROP FUNCTION cases_turn_told();
 DROP TRIGGER cases_event_turn ON cases_caseevent;
 DROP FUNCTION cases_event_of_turn();
 """
-BACKWARD = [
+BACKWARD = (
     NO_HISTORY,
     _TRANSITIONS.format(ways=_WAYS, more=""),
     "DROP FUNCTION cases_hold_confirmation(cases_case);",
-]
+)
 
 
 class Migration(migrations.Migration):
