@@ -344,7 +344,9 @@ def test_what_is_no_tariff_at_all_is_refused(data: Any) -> None:
 
 def test_the_examples_in_the_documentation_are_what_they_say() -> None:
     text = (Path(__file__).parents[3] / "docs" / "rules.md").read_text(encoding="utf-8")
-    window, documented = (json.loads(one) for one in re.findall(r"```json\n(.*?)```", text, re.S))
+    examples = [json.loads(one) for one in re.findall(r"```json\n(.*?)```", text, re.S)]
+    (window,) = (one for one in examples if "pay_until" in one)
+    (documented,) = (one for one in examples if "bands" in one)
     opens = local("2026-03-02T07:00", "Europe/London")
     assert Window.from_data(window, "Europe/London").charged_day(opens) == opens.date()
     one = Tariff.from_data(documented, timezone="Europe/London", currency="GBP")
