@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 
 
 def no_inlines(*prefixes: str) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for prefix in prefixes:
         found |= {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
     return found
