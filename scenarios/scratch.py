@@ -8,7 +8,7 @@ the next one drops them.
 import hashlib
 import secrets
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
