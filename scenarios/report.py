@@ -157,8 +157,11 @@ class _Report:
             passages = [uuid.UUID(one) for one in case.passage_ids]
             if case.visit_id is None:
                 own = self._asking(passages)
-                shared[self.in_view[own[0][0].name]] += own
+                if own:
+                    shared[self.in_view[own[0][0].name]] += own
                 continue
+            if not asks(self.of_visit[case.visit_id]):
+                continue  # a camera is awaited anew: the product keeps such a case until it knows
             reads = [self._first(one) for one in passages]
             lines.append(self._case(reads, case.state, case.verdict, case.reason))
         for own in shared.values():
