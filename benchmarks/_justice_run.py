@@ -24,7 +24,7 @@ from benchmarks._justice_naive import EXACT, Tally, road_tally, tallies
 from benchmarks._justice_reader import Reader, load_table
 from benchmarks._justice_roads import Floors, Road
 
-SITE_STAYS: Final = 12_500
+SITE_STAYS: Final = 5_000
 """Stays of a car park in a month, at full size."""
 LEAST_SITES: Final = 6
 """Both seasons, with and without a tariff, a camera outside, a clock ahead and one behind."""
@@ -124,6 +124,8 @@ def units_of(plan: Plan) -> list[_Unit]:
 def run(plan: Plan, workers: int) -> list[Outcome]:
     """Play every variant; one outcome each, in order. Tells on stderr how far it is."""
     prepare(plan)
+    held = sum(len(registry.texts) for registry in _registries)
+    print(f"  {held:,} vignettes registered", file=sys.stderr, flush=True)
     units = units_of(plan)
     total = sum(2 * unit.size if unit.kind == "car park" else unit.size for unit in units)
     results: dict[int, Outcome] = {}
