@@ -40,8 +40,9 @@ from core.ids import uuid7
 from core.leases import claim
 from core.stages import ring, ring_now
 from enforcement.rights.asking import AskFailed, Reach, ask
+from enforcement.rights.channels import Lookup, LookupService, WebhookEvent
 from enforcement.rights.intake import right_input
-from enforcement.rights.models import Lookup, LookupService, Provider, Right, WebhookEvent
+from enforcement.rights.models import Provider, Right
 from enforcement.rights.selectors import rules_at
 from enforcement.rights.services import right_receive
 from enforcement.rights.webhooks import signed_headers

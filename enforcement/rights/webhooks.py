@@ -31,8 +31,9 @@ from audit.services import Actor, record
 from cameras.bodies import batch_items, strict_json
 from core.errors import BadInput, Conflict, NotAuthenticated, NotFound, ProductError
 from core.ids import uuid7
+from enforcement.rights.channels import WebhookEvent, WebhookSecret
 from enforcement.rights.intake import right_input, text_of
-from enforcement.rights.models import Provider, Right, WebhookEvent, WebhookSecret
+from enforcement.rights.models import Provider, Right
 from enforcement.rights.services import right_name, right_receive, right_withdraw
 from vault import blind
 

@@ -28,14 +28,9 @@ from cameras.adminsite import (
 )
 from core.errors import BadInput, ProductError
 from enforcement.rights.asking import Reach, place_of
+from enforcement.rights.channels import Lookup, LookupService, WebhookSecret
 from enforcement.rights.keys import provider_key_create, provider_key_revoke
-from enforcement.rights.models import (
-    Lookup,
-    LookupService,
-    Provider,
-    ProviderKey,
-    WebhookSecret,
-)
+from enforcement.rights.models import Provider, ProviderKey
 from enforcement.rights.webhooks import webhook_secret_create, webhook_secret_revoke
 
 

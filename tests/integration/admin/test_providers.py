@@ -12,7 +12,8 @@ from django.test import Client
 from django.urls import reverse
 
 from audit.models import AuditRow
-from enforcement.rights.models import LookupService, Right, WebhookSecret
+from enforcement.rights.channels import LookupService, WebhookSecret
+from enforcement.rights.models import Right
 from enforcement.rights.webhooks import signature
 from tests.integration.admin.conftest import World
 

@@ -18,8 +18,9 @@ from enforcement.cases.decisions import case_dismiss
 from enforcement.cases.models import Case
 from enforcement.cases.services import cases_act
 from enforcement.rights.asking import AskFailed, Reach, addresses_of, place_of
+from enforcement.rights.channels import Lookup, LookupService
 from enforcement.rights.lookups import FRESH, GIVE_UP, KEEP, lookups_ask, lookups_tidy
-from enforcement.rights.models import Lookup, LookupService, Right
+from enforcement.rights.models import Right
 from enforcement.rights.tasks import lookup
 from enforcement.rights.webhooks import signature, webhook_secret_create
 from enforcement.visits.models import VerdictVersion

@@ -13,7 +13,8 @@ from django.test import Client
 from audit.models import AuditRow
 from cameras.models import Organisation
 from core.errors import Conflict
-from enforcement.rights.models import Provider, Right, WebhookEvent, WebhookSecret
+from enforcement.rights.channels import WebhookEvent, WebhookSecret
+from enforcement.rights.models import Provider, Right
 from enforcement.rights.webhooks import (
     MOST_SECRETS,
     webhook_secret_create,
