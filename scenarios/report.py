@@ -160,7 +160,8 @@ class _Report:
                 if own:
                     shared[self.in_view[own[0][0].name]] += own
                 continue
-            if not asks(self.of_visit[case.visit_id]):
+            current = self.of_visit.get(case.visit_id)
+            if current is None or not asks(current):
                 continue  # a camera is awaited anew: the product keeps such a case until it knows
             reads = [self._first(one) for one in passages]
             lines.append(self._case(reads, case.state, case.verdict, case.reason))
