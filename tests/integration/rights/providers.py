@@ -132,6 +132,7 @@ def asked_provider(answer: Answer, *, tls: ssl.SSLContext | None = None) -> Iter
             server.socket, server_side=True, do_handshake_on_connect=False
         )
     server.daemon_threads = True
+    server.handle_error = lambda *rest: None  # type: ignore[method-assign]  # who hangs up is meant
     provider = AskedProvider(server.server_address[1], answer)
     handler.provider = provider  # type: ignore[attr-defined]
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

@@ -67,6 +67,8 @@ def test_references_are_declared(compose: dict[str, Any]) -> None:
 def test_only_the_proxy_is_reachable_from_outside(compose: dict[str, Any]) -> None:
     assert [n for n, s in compose["services"].items() if "ports" in s] == ["proxy"]
     assert compose["networks"]["inside"] == {"internal": True}
+    outward = {n for n, s in compose["services"].items() if "outside" in s.get("networks", [])}
+    assert outward == {"proxy", "bridge", "worker-house"}, "who asks or is asked, nobody else"
 
 
 def test_settings_are_real_and_no_secret_stands_in_the_file(compose: dict[str, Any]) -> None:
