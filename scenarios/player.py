@@ -37,13 +37,14 @@ from enforcement.watchlist.services import entry_add, reads_watch, watchlist_cre
 from plates.gathering import passages_end, reads_gather
 from plates.models import Passage, PlateRead
 from plates.services import captures_recognise
-from scenarios.parsing import UNLIKELY, ReadSpec, RightSpec, Scenario
+from scenarios.parsing import ReadSpec, RightSpec, Scenario
 from scenarios.report import Played, report
 from vault import keys
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _DELIVERER = Actor("provider", "scenario", "scenario", "")
 _DEBOUNCE_S = 45
+_HARDLY = 0.001
 
 
 class NotSettled(Exception):
@@ -223,7 +224,8 @@ class _Player:
             and other.plate != spec.plate
             and cost(other.plate, spec.plate) <= 1
         }
-        return named + [[text, min(spec.confidence, UNLIKELY)] for text in near]
+        # hardly thought of: where frames differ, most of them decide
+        return named + [[text, min(spec.confidence, _HARDLY)] for text in near]
 
     def _see(self, spec: ReadSpec, at: datetime) -> None:
         sent = Sent(

@@ -166,6 +166,21 @@ def test_a_case_follows_its_visit_to_another_exit() -> None:
     assert output["cases"][0]["reads"] == ["in", "first"]
 
 
+@pytest.mark.parametrize("misread", ["AB12CDF", "AB12CED", "AB12CD", "A812CDE"])
+def test_one_frame_of_three_is_outvoted(misread: str) -> None:
+    frames = [seen(f"r{n}", "in", f"09:00:0{n}", "AB12CDE") for n in (1, 2)]
+    reads = [seen("r0", "in", "09:00:00", misread), *frames, seen("out", "out", "10:00:00", "AB12CDE")]
+    output = played(car_park(reads))
+    assert [(visit["plate"], visit["entry"]) for visit in output["visits"]] == [("AB12CDE", "r0")]
+    assert [case["state"] for case in output["cases"]] == ["candidate"]
+
+
+def test_two_frames_that_differ_accuse_nobody() -> None:
+    frames = [seen("r0", "in", "09:00:00", "AB12CDE"), seen("r1", "in", "09:00:01", "AB12CDF")]
+    output = played(car_park([*frames, seen("out", "out", "10:00:00", "AB12CDE")]))
+    assert [case["reason"] for case in output["cases"]] == ["low-confidence"]
+
+
 def test_a_case_names_the_vehicle_that_late_frames_show() -> None:
     frames = [seen(f"frame{n}", "in", f"09:00:0{n}", "AB12CDE", "12:00:00") for n in (1, 2)]
     reads = [seen("in", "in", "09:00:00", "A812CDE"), seen("out", "out", "10:00:00", "AB12CDE")]
