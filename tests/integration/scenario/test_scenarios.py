@@ -169,7 +169,11 @@ def test_a_case_follows_its_visit_to_another_exit() -> None:
 @pytest.mark.parametrize("misread", ["AB12CDF", "AB12CED", "AB12CD", "A812CDE"])
 def test_one_frame_of_three_is_outvoted(misread: str) -> None:
     frames = [seen(f"r{n}", "in", f"09:00:0{n}", "AB12CDE") for n in (1, 2)]
-    reads = [seen("r0", "in", "09:00:00", misread), *frames, seen("out", "out", "10:00:00", "AB12CDE")]
+    reads = [
+        seen("r0", "in", "09:00:00", misread),
+        *frames,
+        seen("out", "out", "10:00:00", "AB12CDE"),
+    ]
     output = played(car_park(reads))
     assert [(visit["plate"], visit["entry"]) for visit in output["visits"]] == [("AB12CDE", "r0")]
     assert [case["state"] for case in output["cases"]] == ["candidate"]
