@@ -25,7 +25,7 @@ Output = dict[str, Any]
 
 # the services open transactions of their own, so one test's database serves all its examples
 modest = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 seeds = st.integers(0, 2**32)
 
