@@ -6,7 +6,6 @@ up, places of a permit), so two workers must never judge one site at the same ti
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
@@ -16,7 +15,6 @@ from audit.access import Access
 from cameras.models import Site
 from enforcement.rights.explain import of_rule
 from enforcement.rights.facts import RuleError, SiteState
-from enforcement.rights.matching import matches
 from enforcement.rights.outcomes import (
     ACCUSING,
     ENGINE,
@@ -27,13 +25,13 @@ from enforcement.rights.outcomes import (
     VisitStatus,
 )
 from enforcement.rights.sections import judge_section
-from enforcement.rights.selectors import SESSIONS, rule_rights
+from enforcement.rights.selectors import SESSIONS
 from enforcement.rights.services import right_mark_used
 from enforcement.rights.stays import judge_stay
 from enforcement.visits.circumstances import MICROSECOND, Circumstances, not_configured
-from enforcement.visits.excuses import Excuses, payments_used_by, rights_used_by
+from enforcement.visits.excuses import Excuses, payments_used_by
 from enforcement.visits.models import VerdictVersion, Visit
-from enforcement.visits.neighbours import FIXED, Neighbourhood, Replay, stored_pairs, visit_ends
+from enforcement.visits.neighbours import FIXED, Neighbourhood, Replay, visit_ends
 from enforcement.visits.pairing import Visit as Pair
 from enforcement.visits.pairing import enforceable
 from enforcement.visits.readings import Readings
@@ -47,6 +45,7 @@ from enforcement.visits.verdicts import (
     verdicts_retire,
     verdicts_write,
 )
+from enforcement.visits.work import Work, work_of
 from plates.gathering import passages_bury
 from plates.models import Passage, PlateRead
 
@@ -55,8 +54,6 @@ PAIRED = (Site.Kind.PARKING, Site.Kind.SECTION)
 
 _EXACTLY = frozenset({Verdict.PAID, Verdict.PERMITTED, Verdict.EXEMPT})
 """What only the vehicle's own rights give: no right a slip away can change it."""
-
-_UNSURE = (Verdict.UNPAID, Verdict.OVERSTAY, Verdict.REVIEW, Verdict.EXCUSED, Verdict.PENDING)
 
 
 def sites_waiting() -> list[uuid.UUID]:
@@ -95,15 +92,6 @@ def passages_waiting(
     )
 
 
-@dataclass(slots=True)
-class _Work:
-    """The visits to judge, by id, with what they are made of."""
-
-    pairs: dict[uuid.UUID, Pair]
-    rows: dict[uuid.UUID, Visit]
-    passages: dict[uuid.UUID, Passage]
-
-
 def passages_decide(
     site: Site, claimed: Sequence[Passage], *, access: Access, now: datetime
 ) -> list[VerdictVersion]:
@@ -121,7 +109,7 @@ def passages_decide(
         neighbourhood.stored.update(stale)
         replay = neighbourhood.replay()
     claimed_ids = {passage.pk for passage in claimed}
-    work = _work(site, replay, claimed_ids, readings, access)
+    work = work_of(site, replay, claimed_ids, readings, access)
     loose = _loose(replay, claimed)
     history = History.of(
         [
@@ -186,68 +174,6 @@ def _with_heirs(
     return [*there.values(), *more.select_related("site", "site__organisation", "camera")]
 
 
-def _work(
-    site: Site, replay: Replay, claimed: set[uuid.UUID], readings: Readings, access: Access
-) -> _Work:
-    """What must be judged: visits that changed or hold something claimed, and others that these
-    leave a payment or a place to, or take it from."""
-    ids = [
-        pk for pk, row in replay.rows.items() if pk in replay.changed or visit_ends(row) & claimed
-    ]
-    work = _Work(
-        {pk: replay.pairs[pk] for pk in ids},
-        {pk: replay.rows[pk] for pk in ids},
-        dict(replay.passages),
-    )
-    changed = [*replay.before, *(replay.rows[pk] for pk in replay.changed)]
-    tokens = {
-        replay.passages[end].token_exact
-        for visit in changed
-        for end in visit_ends(visit)
-        if end in replay.passages
-    }
-    used = rights_used_by(site, changed, tokens)
-    if not used:
-        return work
-    unsure = VerdictVersion.objects.filter(
-        site=site, current=True, visit_id__isnull=False, verdict__in=[v.value for v in _UNSURE]
-    ).values("visit_id")
-    touched = _during([span for _, span in used]) & Q(pk__in=unsure)
-    if shared := [span for right, span in used if right.max_present is not None]:
-        touched |= _during(shared)
-    visits = Visit.objects.filter(
-        touched, site=site, status=VisitStatus.COMPLETE, final_at__isnull=True
-    ).exclude(pk__in=work.rows)
-    rows = {visit.pk: visit for visit in visits}
-    if not rows:
-        return work
-    pairs, passages = stored_pairs(rows.values(), readings)
-    spans = {right.pk: span for right, span in used}
-    rights = rule_rights([right for right, _ in used], access)
-    for pk, one in pairs.items():
-        says = [passage.reading for passage in one.passages]
-        if any(
-            _overlaps(rows[pk], spans[uuid.UUID(right.id)]) and matches(says, right, ())
-            for right in rights
-        ):
-            work.pairs[pk], work.rows[pk] = one, rows[pk]
-            work.passages.update({end: passages[end] for end in visit_ends(rows[pk])})
-    return work
-
-
-def _during(spans: Sequence[tuple[datetime, datetime]]) -> Q:
-    """Visits between the first and the last moment of these spans: more than overlap one of them,
-    and asked for with two comparisons."""
-    start, end = min(start for start, _ in spans), max(end for _, end in spans)
-    return Q(entered_at__lte=end, exited_at__gte=start)
-
-
-def _overlaps(visit: Visit, span: tuple[datetime, datetime]) -> bool:
-    start, end = span
-    entered, left = visit.entered_at, visit.exited_at
-    return entered is not None and left is not None and entered <= end and left >= start
-
-
 def _loose(replay: Replay, claimed: Sequence[Passage]) -> list[Passage]:
     """Passages in no visit, of those claimed and those that just lost theirs."""
     left = {end for visit in replay.before for end in visit_ends(visit)} & replay.loose
@@ -259,7 +185,7 @@ def _loose(replay: Replay, claimed: Sequence[Passage]) -> list[Passage]:
 
 
 def _judgements(
-    site: Site, work: _Work, circumstances: Circumstances, history: History, access: Access
+    site: Site, work: Work, circumstances: Circumstances, history: History, access: Access
 ) -> tuple[dict[uuid.UUID, Judgement], dict[uuid.UUID, datetime]]:
     """The judgement of each visit; and where a payment was used in spite of a slip, its end: until
     then its own vehicle may still turn up."""
@@ -322,7 +248,7 @@ def _judgements(
 def _of_visit(
     site: Site,
     row: Visit,
-    work: _Work,
+    work: Work,
     judgement: Judgement,
     payment_end: datetime | None,
     circumstances: Circumstances,
@@ -382,7 +308,7 @@ def _of_passage(passage: Passage, state: SiteState) -> Decision:
 def _settle(
     site: Site,
     decisions: Iterable[Decision],
-    work: _Work,
+    work: Work,
     replay: Replay,
     judgements: Mapping[uuid.UUID, Judgement],
     *,
@@ -433,7 +359,7 @@ def _visits_settle(visits: Iterable[Visit]) -> None:
 def _mark(
     claimed: Sequence[Passage],
     decisions: Iterable[Decision],
-    work: _Work,
+    work: Work,
     loose: Iterable[Passage],
     now: datetime,
 ) -> None:
