@@ -1,4 +1,4 @@
-"""Which visits of a car park must be judged: those that changed, and those that a change touches."""
+"""Which visits of a car park must be judged: what changed, and what that touches."""
 
 import uuid
 from collections.abc import Sequence
