@@ -26,6 +26,8 @@ from cameras.models import (
 from core.ids import uuid7
 from core.models import User
 from enforcement.cases.models import Case, CasePolicy
+from enforcement.notices.deliveries import delivery_queue
+from enforcement.notices.models import Notice, NoticeDelivery
 from enforcement.retention.models import ErasureReport, Hold, Policy
 from enforcement.retention.services import hold_place, policy_set
 from enforcement.rights.intake import right_input
@@ -77,6 +79,8 @@ class World:
     entry: Entry
     case: Case
     case_policy: CasePolicy
+    notice: Notice
+    notice_delivery: NoticeDelivery
     policy: Policy
     hold: Hold
     report: ErasureReport
@@ -186,6 +190,29 @@ def make_case(site: Site, number: str, now: datetime) -> Case:
     return case
 
 
+def make_notice(case: Case, by: User, now: datetime) -> Notice:
+    notice = Notice(
+        case=case,
+        site=case.site,
+        number=case.number,
+        language="en",
+        template_version=1,
+        pdf="2026/01/01/none.sealed",
+        pdf_sha256=bytes(32),
+        pages=2,
+        currency="GBP",
+        amount=10_000,
+        link_digest=bytes(32),
+        token_exact=case.token_exact,
+        issued_at=now,
+        issued_by=by,
+    )
+    assign_key(notice, scope=str(case.site_id), data_class=DataClass.CASE, now=now)
+    seal_text(notice, {"content": PLATE})
+    notice.save()
+    return notice
+
+
 def make_site(organisation: Organisation, slug: str, kind: str = "parking") -> Site:
     return Site.objects.create(
         organisation=organisation, name=slug, slug=slug, kind=kind, timezone="Europe/Prague"
@@ -204,6 +231,8 @@ def world(boss: User) -> World:
     watchlist = watchlist_create(
         organisation=organisation, name="stolen", purpose="By law.", user=boss, now=now
     )
+    case = make_case(site, "2026-000001", now)
+    notice = make_notice(case, boss, now)
     return World(
         organisation=organisation,
         site=site,
@@ -237,7 +266,9 @@ def world(boss: User) -> World:
             now=now,
             expires_at=now + timedelta(days=9),
         ),
-        case=make_case(site, "2026-000001", now),
+        case=case,
+        notice=notice,
+        notice_delivery=delivery_queue(notice, "print", f"{PLATE}\nStreet 1", now=now),
         case_policy=CasePolicy.objects.create(
             site=site,
             effective_from=datetime(2026, 1, 1, tzinfo=UTC),

@@ -37,7 +37,16 @@ from vault.models import DataClass
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 
-NEVER_ADDED = {"capture", "heartbeat", "daycount", "case", "erasurereport", "auditrow"}
+NEVER_ADDED = {
+    "capture",
+    "heartbeat",
+    "daycount",
+    "case",
+    "notice",
+    "noticedelivery",
+    "erasurereport",
+    "auditrow",
+}
 
 
 def name_of(model: type[Model], page: str) -> str:

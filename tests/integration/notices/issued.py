@@ -64,8 +64,18 @@ def issued(park: World, by: User, case: Case | None = None, **fields: Any) -> No
     """Its notice, by e-mail in Czech unless told otherwise."""
     case = case or confirmed(park, by)
     given: dict[str, Any] = {"language_code": "cs", "channel": "email", "address": MAIL}
-    now = park.now.replace(microsecond=123_456)  # as clocks tell it
-    return notice_issue(case_id=case.pk, user=by, now=now, **given | fields)
+    park.now = park.now.replace(microsecond=123_456)  # as clocks tell it
+    return notice_issue(case_id=case.pk, user=by, now=park.now, **given | fields)
+
+
+def seen_on_the_road(road: World, by: User, plate: str = PLATE) -> Case:
+    """The confirmed case of a vehicle without a vignette."""
+    road.read("gantry", plate, at("09:00"), picture=picture(1))
+    road.settle(at("09:05"))
+    cases_act(now=road.now)
+    case = Case.objects.get()
+    case_confirm(case_id=case.pk, user=by, reason="plate-checked", now=road.now)
+    return case
 
 
 def site_with_policy(**fields: Any) -> World:

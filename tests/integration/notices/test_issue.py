@@ -28,10 +28,12 @@ from tests.integration.notices.issued import (
     clerk,
     confirmed,
     issued,
+    policy,
     proposed,
+    seen_on_the_road,
     site_with_policy,
 )
-from tests.integration.visits.world import at, car_park
+from tests.integration.visits.world import at, car_park, motorway
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 
@@ -106,6 +108,19 @@ def test_it_says_what_a_notice_must_say() -> None:
         assert part in text, part
     pictures = [image for page in PdfReader(io.BytesIO(pdf)).pages for image in page.images]
     assert len(pictures) == 2  # entry and exit; this world's crops are no pictures
+
+
+def test_a_vehicle_seen_once_has_one_time_and_no_duration() -> None:
+    road, olga = motorway(), clerk()
+    policy(road)
+    case = seen_on_the_road(road, olga)
+    notice = issued(road, olga, case, language_code="en")
+    text = words_of(opened(notice)[0]).replace("\N{NO-BREAK SPACE}", " ").replace("\n", " ")
+    assert "Road charge notice" in text
+    assert "Passage 2 March 2026, 09:00:00 UTC" in text
+    assert "A camera measures presence: the time is that at which the vehicle was seen." in text
+    assert "Present for" not in text
+    assert opened(notice)[1]["data"]["facts"][1][0] == "Passage"
 
 
 @pytest.mark.parametrize("code", ["en", "cs", "de"])

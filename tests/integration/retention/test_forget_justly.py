@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.db import OperationalError
+from django.db import OperationalError, transaction
 
 from audit.models import AuditRow
 from cameras.models import Capture
 from core.errors import BadInput
 from core.models import User
+from enforcement.cases.history import JUDGE, event_add
 from enforcement.cases.models import Case
 from enforcement.retention import selection, services
 from enforcement.retention.leftovers import NAMING, SEALED_MODELS
@@ -182,7 +183,11 @@ def test_what_matched_nothing_is_counted_from_its_receipt(gantry: Road) -> None:
     settled(gantry, "1AB2345")
     VerdictVersion.objects.filter(current=True).update(verdict="none")
     Passage.objects.update(final_at=T + DAY)
-    Case.objects.update(state="closed", closed_at=T)
+    with transaction.atomic():
+        case = Case.objects.get()
+        before, case.state, case.closed_at = case.state, "closed", T
+        case.save()
+        event_add(case, before, JUDGE, "paid-late", "", T)
     forget(now=T + DAY)
     assert PlateRead.objects.get().data_class == DataClass.UNMATCHED
     assert Passage.objects.get().class_since == T
@@ -372,7 +377,7 @@ def test_every_row_that_names_a_file_is_asked_before_it_counts_as_an_orphan() ->
         for model in apps.get_models()
         if issubclass(model, SealedRow)
         for field in model._meta.concrete_fields
-        if field.name in ("picture", "crop")
+        if field.name in ("picture", "crop", "pdf")
     }
     assert {(model, name) for model, names in NAMING for name in names} == naming
 
