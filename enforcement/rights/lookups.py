@@ -232,11 +232,13 @@ def lookups_tidy(*, now: datetime) -> int:
 
 
 def _claimed(now: datetime, limit: int) -> list[tuple[Lookup, LookupService]]:
-    """Due questions, leased; of a provider whose breaker is half open only one."""
+    """Due questions, leased: of every provider as many, so that a slow one with a crowd before it
+    keeps no other waiting; of one whose breaker is half open only one."""
     due = _askable().filter(next_try_at__lte=now)
     found: list[tuple[Lookup, LookupService]] = []
-    for service in LookupService.objects.filter(provider__in=due.values("provider")):
-        most = limit - len(found)
+    services = list(LookupService.objects.filter(provider__in=due.values("provider")))
+    for service in services:
+        most = max(1, limit // len(services))
         if service.open_until is not None:
             trying = LookupService.objects.filter(
                 pk=service.pk, open_until=service.open_until, open_until__lte=now

@@ -20,7 +20,7 @@ from enforcement.cases.services import cases_act
 from enforcement.rights.asking import AskFailed, Reach, addresses_of, place_of
 from enforcement.rights.channels import Lookup, LookupService
 from enforcement.rights.lookups import FRESH, GIVE_UP, KEEP, lookups_ask, lookups_tidy
-from enforcement.rights.models import Right
+from enforcement.rights.models import Provider, Right
 from enforcement.rights.tasks import lookup
 from enforcement.rights.webhooks import signature, webhook_secret_create
 from enforcement.visits.models import VerdictVersion
@@ -395,6 +395,23 @@ def test_a_provider_that_keeps_failing_is_left_alone_and_tried_by_one_question(
     assert lookups_ask(now=park.now) == 7
     act(park)
     assert Case.objects.filter(state="candidate").count() == 8
+
+
+def test_a_crowd_before_one_provider_keeps_no_other_waiting(asked: AskedProvider) -> None:
+    park = car_park()
+    LookupService.objects.create(provider=park.provider, url=asked.url)
+    for number in range(6):
+        park.read("in", f"1AB23{number}5", at("09:00") + timedelta(seconds=number))
+        park.read("out", f"1AB23{number}5", at("10:00") + timedelta(seconds=number))
+    park.settle(at("10:05"))
+    act(park)
+    other = Provider.objects.create(name="Other", organisation=park.site.organisation)
+    LookupService.objects.create(provider=other, url=asked.url)
+    lookup_ = Lookup.objects.order_by("pk").last()
+    assert lookup_ is not None
+    Lookup.objects.filter(pk=lookup_.pk).update(provider=other)
+    assert lookups_ask(now=park.now, limit=4) == 3
+    assert Lookup.objects.get(provider=other).state == "answered"
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "keys"])
