@@ -236,7 +236,7 @@ def _why_missed(month: SiteMonth, stay: Stay, played: Played) -> str:
     if any(not look.sight.frames for one in own for look in one.looks[:1]):
         return "plate not read"
     if any(read.quarantined for one in own for read in one.reads(NOTHING)):
-        return "clock ahead"
+        return "clock off"
     reasons = {played.let_go.get(name) for name in names}
     if str(Reason.SITE_SUSPENDED) in reasons:
         return "site suspended"

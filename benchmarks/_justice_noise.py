@@ -3,7 +3,7 @@ that were offline, without power, or wrong about the time."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
@@ -22,6 +22,11 @@ WAITS: Final = 0.03
 """Vehicles that stand before the camera and are read again and again."""
 TURNS_AWAY: Final = 0.003
 """Vehicles read again a minute later, since they stood where the camera did not see them."""
+
+HEARTBEAT: Final = 60 * SECOND
+LAG_SHOWN: Final = 7 * SECOND
+"""As the product (`cameras.services`): a heartbeat that says a clock is this far behind quarantines
+what the camera sends from then on."""
 
 
 def looks_again(rng: Random) -> list[timedelta]:
@@ -45,17 +50,20 @@ def lay_noise(month: SiteMonth, rng: Random) -> None:
         if month.number % CLOCKS_WRONG == number:
             span = _outage(month, rng, rng.choice(cameras), rng.uniform(2, 24) * HOUR)
             wrong.append((span, sign * rng.uniform(1, 900) * SECOND))
+
+    def clock(camera: str, at: datetime) -> timedelta:
+        return usual[camera] + sum((off for span, off in wrong if span.holds(camera, at)), 0 * DAY)
+
     for crossing in month.crossings:
-        crossing.clock = usual[crossing.camera]
-        for span, off in wrong:
-            if span.holds(crossing):
-                crossing.clock += off
-        if dark.holds(crossing):
+        crossing.clock = clock(crossing.camera, crossing.at)
+        if dark.holds(crossing.camera, crossing.at):
             crossing.hidden = True
         for outage in month.outages:
-            if outage.holds(crossing):
+            if outage.holds(crossing.camera, crossing.at):
                 late = rng.uniform(0, 1) * (outage.caught_up - outage.end)
                 crossing.delay = outage.end - crossing.at + late
+        told = clock(crossing.camera, crossing.at + crossing.delay - HEARTBEAT)
+        crossing.lagging = told < -LAG_SHOWN
 
 
 def _outage(month: SiteMonth, rng: Random, camera: str, length: timedelta) -> Outage:

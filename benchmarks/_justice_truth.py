@@ -73,6 +73,8 @@ class Crossing:
     hidden: bool = False
     clock: timedelta = timedelta(0)
     delay: timedelta = SECOND
+    lagging: bool = False
+    """Received while the camera's last heartbeat showed its clock to be behind."""
 
     def reads(self, without: frozenset[Noise]) -> Iterator[Read]:
         """What the camera tells the product of it."""
@@ -80,6 +82,7 @@ class Crossing:
             return
         clock = timedelta(0) if Noise.CLOCK in without else self.clock
         delay = min(self.delay, SECOND) if Noise.OFFLINE in without else self.delay
+        lagging = self.lagging and Noise.CLOCK not in without
         number = 0
         for look in self.looks:
             sight = look.sight
@@ -87,9 +90,8 @@ class Crossing:
                 sight = clear_sight(self.plate, self.country)
             for frame in sight.frames:
                 at = self.at + look.after + 0.4 * number * SECOND
-                yield Read(
-                    self, f"{self.id}.{number}", at + clock, at + delay, frame, sight.country
-                )
+                name, country = f"{self.id}.{number}", sight.country
+                yield Read(self, name, at + clock, at + delay, frame, country, lagging)
                 number += 1
 
 
@@ -103,10 +105,11 @@ class Read:
     received: datetime
     seen: Seen = field(repr=False)
     country: str
+    lagging: bool = False
 
     @property
     def quarantined(self) -> bool:
-        return is_skewed(self.at, self.received)
+        return self.lagging or is_skewed(self.at, self.received)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +157,8 @@ class Outage:
     end: datetime
     caught_up: datetime
 
-    def holds(self, crossing: Crossing) -> bool:
-        return self.camera == crossing.camera and self.start <= crossing.at < self.end
+    def holds(self, camera: str, at: datetime) -> bool:
+        return self.camera == camera and self.start <= at < self.end
 
 
 @dataclass(slots=True)

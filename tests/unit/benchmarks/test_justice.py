@@ -212,6 +212,17 @@ def test_a_slip_of_typing_or_reading_is_forgiven_and_an_offline_camera_waited_fo
     assert (found.lawful, found.candidates, found.reviews) == (1, 0, 0)
 
 
+def test_a_clock_known_to_lag_accuses_nobody() -> None:
+    gates = [
+        crossing("0i", "9:00", clock=timedelta(minutes=-20), lagging=True),
+        crossing("0o", "10:00"),
+    ]
+    found = counted(month(gates, [paid("9:01", "10:30")]))
+    assert (found.lawful, found.candidates, found.reviews) == (1, 0, 0)
+    found = counted(month(gates, [], lawful=False))
+    assert (found.found, dict(found.missed)) == (0, {"clock off": 1})
+
+
 def test_a_violation_is_found_and_one_under_another_plate_accuses_wrongly() -> None:
     gates = [crossing("0i", "9:00"), crossing("0o", "10:00")]
     found = counted(month(gates, [], lawful=False))
