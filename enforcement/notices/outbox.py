@@ -34,6 +34,12 @@ GONE = "no-longer-kept"
 REFUSED = "address-refused"
 GIVEN_UP = "given-up"
 
+_OF_THE_MESSAGE = (
+    smtplib.SMTPRecipientsRefused,
+    smtplib.SMTPSenderRefused,
+    smtplib.SMTPDataError,
+)
+
 log = structlog.get_logger(__name__)
 
 
@@ -130,6 +136,13 @@ def _failed(delivery: NoticeDelivery, error: Exception, now: datetime) -> None:
             next_at=later,
             error=type(error).__name__[:60],
         )
+    if not isinstance(error, _OF_THE_MESSAGE):
+        # the server itself is away: the others need not each wait for it, nor the stages behind
+        NoticeDelivery.objects.filter(
+            channel=NoticeDelivery.Channel.EMAIL,
+            state=NoticeDelivery.State.QUEUED,
+            next_at__lte=now,
+        ).update(next_at=now + PAUSES[0])
 
 
 def _for_good(error: Exception) -> bool:

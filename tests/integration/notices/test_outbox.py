@@ -143,6 +143,25 @@ def test_what_fails_for_now_is_tried_again_later(
 
 
 @pytest.mark.parametrize(
+    ("error", "tried"),
+    [(TimeoutError(), 1), (smtplib.SMTPRecipientsRefused({MAIL: (450, b"busy")}), 2)],
+)
+def test_others_do_not_each_wait_for_a_server_that_is_away(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, tried: int
+) -> None:
+    park, olga = site_with_policy(), clerk()
+    first = issued(park, olga)
+    second = issued(park, olga, confirmed(park, olga, "2CD6789", start="12:00"))
+    with monkeypatch.context() as patched:
+        fail_with(patched, error)
+        assert notices_send(now=park.now) == tried
+    assert [of(one).attempts for one in (first, second)] == [1, tried - 1]
+    assert {of(one).next_at for one in (first, second)} == {park.now + PAUSES[0]}
+    assert notices_send(now=park.now + PAUSES[0]) == 2
+    assert len(mail.outbox) == 2
+
+
+@pytest.mark.parametrize(
     "error",
     [
         smtplib.SMTPRecipientsRefused({MAIL: (550, b"no such user jana")}),
