@@ -250,13 +250,13 @@ def test_a_visit_without_an_end_says_why_it_is_not_judged(status: VisitStatus, c
     assert (line.right_id, line.kind, line.code, line.applied) == (None, "doubt", code, True)
 
 
-def charged(start: str, end: str) -> list[tuple[str, str, str]]:
+def charged(start: str, end: str, **more: Any) -> list[tuple[str, str, str]]:
     """What a stay without a right is told, where parking costs 2.00 an hour from 8 to 18."""
     day = {"days": [1, 2, 3, 4, 5, 6, 7], "name": "day", "from": "08:00", "to": "18:00"}
     night = {"days": [1, 2, 3, 4, 5, 6, 7], "name": "night", "from": "18:00", "to": "08:00"}
-    hourly = [{"minutes": 60, "amount": 200}]
+    hourly = [{"minutes": 60, "amount": 200, "exact": True}]
     tariff = Tariff.from_data(
-        {"bands": [{**day, "steps": hourly}, {**night, "free": True}]},
+        {"bands": [{**day, "steps": hourly}, {**night, "free": True}], **more},
         timezone="UTC",
         currency="GBP",
         version="tariff/1",
@@ -273,7 +273,7 @@ def test_a_tariffs_part_in_the_verdict_is_told() -> None:
     assert charged("16:30", "18:10:30") == [
         ("tariff", "free-part", "10 min of the stay cost nothing by the tariff."),
         nothing,
-        ("tariff", "owed", "By the tariff the time without a right costs 4.00 GBP."),
+        ("tariff", "owed", "By the tariff the time without a right costs 3.00 GBP."),
     ]
     assert charged("17:55", "18:10:30") == [
         ("tariff", "free-part", "10 min of the stay cost nothing by the tariff."),
@@ -283,3 +283,9 @@ def test_a_tariffs_part_in_the_verdict_is_told() -> None:
             "The stay of 5 min is within the consideration period of 5 min.",
         ),
     ]
+
+
+def test_a_stay_within_the_time_to_consider_needs_no_tariff() -> None:
+    pounds = {"round_to": 100, "rounding": "down"}
+    assert [code for _, code, _ in charged("09:00", "09:05", **pounds)] == ["consideration"]
+    assert [code for _, code, _ in charged("09:00", "09:06", **pounds)] == ["costs-nothing"]
