@@ -30,6 +30,9 @@ GROUPS: Final = (
 """Causes as they are reported; the first three are the rules' own business, and none may be."""
 OURS: Final = frozenset({PAIRING, RULES, TYPED})
 
+NOT_TO_BE_FOUND: Final = ("passed unseen", "clock off", "site suspended")
+"""Violations that no camera showed, or that the rules forbid to pursue."""
+
 MOST_MISREADS: Final = 1.0
 LEAST_FOUND: Final = 0.97
 MOST_REVIEWS: Final = 0.02
@@ -159,6 +162,8 @@ def _found(runs: Mapping[str, Any]) -> str:
             missed = ", ".join(f"{why} {n}" for why, n in _most(one["missed"]))
             cells = [f"{one['lawful']:,}", f"{one['unlawful']:,}"]
             cells.append(percent(one["found"] / one["unlawful"]))
+            hidden = sum(one["missed"].get(why, 0) for why in NOT_TO_BE_FOUND)
+            cells.append(percent(one["found"] / max(1, one["unlawful"] - hidden)))
             cells.append(percent(one["found_in_review"] / one["unlawful"]))
             cells.append(percent(one["reviews"] / max(1, one["passages"]), 2))
             rows.append([f"{place}, {name}", *cells, missed])
@@ -167,6 +172,7 @@ def _found(runs: Mapping[str, Any]) -> str:
         "lawful",
         "unlawful",
         "found",
+        "of those to be found",
         "found in review",
         "passages in review",
         "missed",
