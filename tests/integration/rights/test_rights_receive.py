@@ -16,6 +16,7 @@ from cameras.models import Organisation, Site
 from core.errors import BadInput, Conflict, NotFound
 from core.platetext import ocr_class
 from enforcement.rights.intake import right_input
+from enforcement.rights.matching import shortened
 from enforcement.rights.models import Right, RightPlate, RightTouch, Scheme
 from enforcement.rights.selectors import (
     provider_sites,
@@ -96,6 +97,24 @@ def test_a_payment_is_sealed_and_found_by_its_tokens(seller: Seller, site: Site)
     assert plate.token_class in blind.equivalent_lookup("A812CDE")
     (value,) = opened(site_rights(site, FROM, TO))
     assert (value.plates, value.country, value.id) == (("AB12CDE",), "GB", str(right.pk))
+
+
+def test_what_is_near_is_known_at_its_site_alone_and_of_no_registry(
+    seller: Seller, site: Site, other_site: Site
+) -> None:
+    def tokens(right: Right) -> set[uuid.UUID]:
+        return set(RightPlate.objects.values_list("tokens_near", flat=True).get(right=right))
+
+    here, _ = receive(seller, payment())
+    near, _ = receive(seller, payment(id="p2", plate="AB12CDF"))
+    there, _ = receive(seller, payment(id="p3", site=other_site.slug))
+    registered, _ = receive(seller, vignette())
+    assert tokens(here) & tokens(near)
+    assert not tokens(here) & tokens(there)
+    assert not tokens(registered)
+    found = site_rights(site, FROM, TO, near=shortened("AB12CD"))
+    assert {right.pk for right in found} == {here.pk, near.pk}
+    assert site_rights(site, FROM, TO, near=shortened("XY98ZZZ")) == []
 
 
 def test_each_plate_leaves_an_audit_row_with_its_token(seller: Seller, site: Site) -> None:
