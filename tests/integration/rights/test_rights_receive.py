@@ -100,14 +100,15 @@ def test_a_payment_is_sealed_and_found_by_its_tokens(seller: Seller, site: Site)
 
 
 def test_what_is_near_is_known_at_its_site_alone_and_of_no_registry(
-    seller: Seller, site: Site, other_site: Site
+    seller: Seller, organisation: Organisation, site: Site, other_site: Site
 ) -> None:
     def tokens(right: Right) -> set[uuid.UUID]:
         return set(RightPlate.objects.values_list("tokens_near", flat=True).get(right=right))
 
     here, _ = receive(seller, payment())
     near, _ = receive(seller, payment(id="p2", plate="AB12CDF"))
-    there, _ = receive(seller, payment(id="p3", site=other_site.slug))
+    elsewhere = payment(site=other_site.slug)
+    there, _ = receive(make_seller(organisation), elsewhere)
     registered, _ = receive(seller, vignette())
     assert tokens(here) & tokens(near)
     assert not tokens(here) & tokens(there)
