@@ -132,8 +132,12 @@ def test_a_sites_own_classes_count_at_single_reads() -> None:
 
 
 def test_the_readers_doubt_counts_in_a_zone() -> None:
-    unsure = in_zone(paid("z", plate="AB12C0E"), char_scores=(0.9, 0.9, 0.9, 0.9, 0.9, 0.5, 0.9))
+    # AB12COE is a plate of its own: it excuses only where the reader was unsure of the D
+    alike = paid("z", plate="AB12COE")
+    unsure = in_zone(alike, char_scores=(0.9, 0.9, 0.9, 0.9, 0.9, 0.79, 0.9))
     assert said(unsure) == ("excused", "ocr-equivalent", "z")
+    sure = in_zone(alike, char_scores=(0.9, 0.9, 0.9, 0.9, 0.9, 0.80, 0.9))
+    assert said(sure) == ("unpaid", "no-right", None)
 
 
 def test_a_zone_payment_is_explained() -> None:
@@ -191,9 +195,35 @@ def test_a_quarantined_read_is_explained(judge: Any) -> None:
     assert len(judgement.rules) == 3
 
 
-def test_a_suspended_site_accuses_no_overstay() -> None:
-    sure = (Reading("AB12CDE", "GB", 0.9),)
+DOUBTS: list[tuple[dict[str, Any], tuple[str, str]]] = [
+    ({"contradiction": "contradiction"}, ("review", "contradiction")),
+    ({"fuzzy": True}, ("review", "fuzzy-pairing")),
+    ({"confidence": 0.79}, ("review", "low-confidence")),
+    ({"country": None}, ("review", "country-unknown")),
+    ({"awaiting_camera": True}, ("pending", "awaiting-camera")),
+    ({"suspended": True}, ("unpaid", "site-suspended")),
+]
+"""What stands before an accusation, in the order in which it is looked at."""
+
+
+@pytest.mark.parametrize("first", range(len(DOUBTS)))
+def test_the_first_doubt_that_applies_gives_the_reason(first: int) -> None:
+    found = {key: value for one, _ in DOUBTS[first:] for key, value in one.items()}
+    reading = Reading("AB12CDE", found.pop("country", "GB"), found.pop("confidence", 0.80))
     over = Judgement(Verdict.OVERSTAY, None, "p1", 12)
-    held = weigh(over, sure, SiteRules(), Doubts(suspended=True))
-    assert said(held) == ("unpaid", "site-suspended", "p1")
+    held = weigh(over, (reading,), SiteRules(), Doubts(**found))
+    verdict, reason = DOUBTS[first][1]
+    assert said(held) == (verdict, reason, "p1")
     assert held.overstay_min == 0
+    assert lines(held) == [(None, "doubt", reason, True, None)]
+
+
+def test_without_doubt_an_overstay_stays_one() -> None:
+    over = Judgement(Verdict.OVERSTAY, None, "p1", 12)
+    assert weigh(over, (Reading("AB12CDE", "GB", 0.80),), SiteRules(), Doubts()) == over
+
+
+def test_too_fast_at_a_suspended_site_is_still_too_fast_and_accuses_nobody() -> None:
+    fast = Judgement(Verdict.TOO_FAST, None, None)
+    held = weigh(fast, (Reading("AB12CDE", "GB", 0.9),), SiteRules(), Doubts(suspended=True))
+    assert said(held) == ("too-fast", "site-suspended", None)
