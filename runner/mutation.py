@@ -28,12 +28,29 @@ PAGE: Final = ROOT / "docs" / "mutation.md"
 MODULES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "matching": (
         "enforcement/rights/matching.py",
-        ("matching", "registry", "reads", "stays", "scenarios"),
+        ("rules_matching", "rules_registry", "rules_reads", "rules_stays", "rules_scenarios"),
     ),
-    "calendars": ("enforcement/rights/calendars.py", ("calendars", "schemes", "reads")),
-    "pairing": ("enforcement/visits/pairing.py", ("pairing", "visit_ends", "scenarios", "stays")),
+    "calendars": (
+        "enforcement/rights/calendars.py",
+        ("rules_calendars", "rules_schemes", "rules_reads"),
+    ),
+    "pairing": (
+        "enforcement/visits/pairing.py",
+        ("rules_pairing", "rules_visit_ends", "rules_scenarios", "rules_stays"),
+    ),
+    "passages": ("enforcement/visits/passages.py", ("rules_frames", "rules_pairing")),
+    "presence": ("enforcement/rights/presence.py", ("rules_stays", "rules_scenarios")),
+    "stays": (
+        "enforcement/rights/stays.py",
+        ("rules_stays", "rules_explained", "rules_scenarios", "tariffed_stays"),
+    ),
+    "verdicts": (
+        "enforcement/rights/verdicts.py",
+        ("rules_reads", "rules_explained_reads", "rules_explained", "rules_stays"),
+    ),
+    "zones": ("enforcement/rights/zones.py", ("rules_windows", "rules_reads")),
 }
-"""Name → the module, and the tests/unit/rules/test_rules_….py that hold it."""
+"""Name → the module, and the tests/unit/rules/test_….py that hold it."""
 
 COPIED: Final = ("core", "enforcement", "scenarios/rules", "tests/unit/rules")
 
@@ -123,7 +140,7 @@ def _check(python: Path, work: Path, name: str) -> tuple[int, list[Change]]:
     for part in COPIED:
         shutil.copytree(ROOT / part, work / part, ignore=leave)
     (work / "tests" / "conftest.py").write_text(_CONFTEST)
-    paths = "\n".join(f"    tests/unit/rules/test_rules_{test}.py" for test in tests)
+    paths = "\n".join(f"    tests/unit/rules/test_{test}.py" for test in tests)
     (work / "setup.cfg").write_text(_SETTINGS.format(file=file, tests=paths))
     say(f"{name}: changing {file}, one thing at a time")
     log = work / "mutmut.log"

@@ -64,7 +64,7 @@ def test_the_modules_and_their_tests_are_there() -> None:
     for file, tests in MODULES.values():
         assert (ROOT / file).is_file()
         for test in tests:
-            assert (ROOT / "tests" / "unit" / "rules" / f"test_rules_{test}.py").is_file()
+            assert (ROOT / "tests" / "unit" / "rules" / f"test_{test}.py").is_file()
 
 
 def test_an_unknown_module_is_told() -> None:
