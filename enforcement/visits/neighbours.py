@@ -8,7 +8,7 @@ one slip away from them, and whatever they were paired with before.
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Q, QuerySet
 
@@ -21,6 +21,7 @@ from enforcement.visits.pairing import Passage as Passing
 from enforcement.visits.pairing import Visit as Pair
 from enforcement.visits.pairing import pair
 from enforcement.visits.readings import Readings
+from enforcement.visits.verdicts import is_replay
 from plates.models import Passage
 
 GATES = (Camera.Role.ENTRY, Camera.Role.EXIT)
@@ -39,6 +40,7 @@ _FIELDS = (
     "token_class",
 )
 _MOST_ROUNDS = 6
+_EVER = timedelta(days=365 * 50)
 
 
 @dataclass(slots=True)
@@ -79,9 +81,11 @@ class Neighbourhood:
         last = max(passage.first_at for passage in claimed)
         self.first = first
         # what is claimed can change only visits within one longest stay of it; judging those
-        # rightly takes what lies within another
-        self.zone = (first - self.max_stay, last + self.max_stay)
-        self.window = (first - 2 * self.max_stay, last + 2 * self.max_stay)
+        # rightly takes what lies within another. (A later exit would belong to an expired visit,
+        # or repeat another one: nothing is judged by it. A replay is exact all the same.)
+        reach = _EVER if is_replay() else self.max_stay
+        self.zone = (first - reach, last + reach)
+        self.window = (first - 2 * reach, last + 2 * reach)
         self.passages: dict[uuid.UUID, Passage] = {}
         self.stored: dict[uuid.UUID, Visit] = {}
         self.tokens: set[uuid.UUID] = set()

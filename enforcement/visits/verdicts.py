@@ -39,6 +39,11 @@ def nothing_final() -> Iterator[None]:
         _SETTLING.reset(before)
 
 
+def is_replay() -> bool:
+    """Whether we are within `nothing_final`."""
+    return not _SETTLING.get()
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What a verdict is on: a passage by itself or a visit."""
