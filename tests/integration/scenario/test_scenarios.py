@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[3]
 FILES = sorted((ROOT / "scenarios" / "rules").glob("*/*.json"))
 Output = dict[str, Any]
 
-# one test's database serves all its examples, since each takes itself back; a seed has no smaller one
+# one database serves all examples, since each takes itself back; no seed is simpler than another
 modest = settings(
     max_examples=12,
     deadline=None,
