@@ -8,6 +8,7 @@ the folder in PLATEWARDEN_FONTS; a character that none of them has is written as
 
 import io
 import json
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ _MOST_PIXELS = 1000
 """Width and height of a picture in a notice: what 80 mm of paper can show. The original stays
 evidence."""
 _QUALITY = 82
+_SPACES = frozenset({"Cc", "Zl", "Zp"})
+_UNSHOWN = _SPACES | {"Cf", "Cs"}
 _ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -100,7 +103,7 @@ def picture_fit(data: bytes) -> Picture | None:
     try:
         with Image.open(io.BytesIO(data)) as opened:
             opened.draft("RGB", (_MOST_PIXELS, _MOST_PIXELS))
-            upright = ImageOps.exif_transpose(opened).convert("RGB")
+            upright = _upright(opened).convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     upright.thumbnail((_MOST_PIXELS, _MOST_PIXELS), Image.Resampling.LANCZOS)
@@ -109,20 +112,30 @@ def picture_fit(data: bytes) -> Picture | None:
     return Picture(held.getvalue(), *upright.size)
 
 
+def _upright(picture: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # notes that are broken raise anything; the picture itself may be whole
+        picture.load()
+        return picture
+
+
 def printable(text: str) -> str:
     """`text` in characters that the fonts have: others as `[U+4EAC]`, so that none is left out
     unseen. Marks that show nothing go, and a control character is a space."""
+    composed = unicodedata.normalize("NFC", text)
+    kinds = {one: unicodedata.category(one) for one in set(composed)}
+    asked = {one for one, kind in kinds.items() if not one.isascii() and kind not in _UNSHOWN}
+    missing = _without_glyph(asked)
     shown = []
-    for character in unicodedata.normalize("NFC", text):
-        kind = unicodedata.category(character)
-        if kind in ("Cf", "Cs"):
-            continue
-        if kind in ("Cc", "Zl", "Zp"):
+    for character in composed:
+        kind = kinds[character]
+        if kind in _SPACES:
             shown.append(" ")
-        elif character.isascii() or _has_glyph(character):
-            shown.append(character)
-        else:
+        elif character in missing:
             shown.append(f"[U+{ord(character):04X}]")
+        elif kind not in _UNSHOWN:
+            shown.append(character)
     return "".join(shown)
 
 
@@ -136,16 +149,39 @@ def _all_printable(value: Any) -> Any:
     return value
 
 
-@lru_cache(maxsize=4096)
-def _has_glyph(character: str) -> bool:
-    """Whether typst can show a character: it refuses a document that must be accessible else."""
-    source = '#set document(title: "-")\n#set text(font: json("data.json"))\n#sys.inputs.one'
-    files = {"main.typ": source.encode(), "data.json": json.dumps(FAMILIES).encode()}
+_glyphs: dict[str, bool] = {}
+_NAMED = re.compile(r'`"(?:\\u\{([0-9a-f]+)\}|(.))"`')
+"""A character that typst names in what it says of a document it refuses."""
+
+
+def _without_glyph(characters: set[str]) -> set[str]:
+    """Those of `characters` that no font has: typst refuses a document that must be accessible
+    over them, and names each."""
+    new = sorted(characters - _glyphs.keys())
+    if new:
+        refused = _refused(new)
+        if refused and _refused([one for one in new if one not in refused]):
+            refused = {one for one in new if _refused([one])}  # it named some otherwise
+        _glyphs.update({one: one not in refused for one in new})
+    return {one for one in characters if not _glyphs[one]}
+
+
+def _refused(characters: list[str]) -> set[str]:
+    """Which of `characters` typst names as not to be shown; all of them where it names none."""
+    source = (
+        '#set document(title: "-")\n#let d = json("data.json")\n#set text(font: d.fonts)\n'
+        "#for one in d.texts { box(one) }"
+    )
+    data = {"fonts": FAMILIES, "texts": characters}
+    files = {"main.typ": source.encode(), "data.json": json.dumps(data).encode()}
     try:
-        _accessible(_compiler(files, one=character), _ANY_TIME)
-    except typst.TypstError:
-        return False
-    return True
+        _accessible(_compiler(files), _ANY_TIME)
+    except typst.TypstError as error:
+        named = {
+            chr(int(code, 16)) if code else text for code, text in _NAMED.findall(error.diagnostic)
+        }
+        return named & set(characters) or set(characters)
+    return set()
 
 
 def _files(template: str, data: Mapping[str, Any]) -> dict[str, bytes]:
@@ -157,9 +193,9 @@ def _files(template: str, data: Mapping[str, Any]) -> dict[str, bytes]:
     }
 
 
-def _compiler(files: dict[str, bytes], **inputs: str) -> typst.Compiler:
+def _compiler(files: dict[str, bytes]) -> typst.Compiler:
     # the stub knows no dictionary of files, its README does
-    return typst.Compiler(files, font_paths=_fonts(), sys_inputs=inputs)  # type: ignore[type-var]
+    return typst.Compiler(files, font_paths=_fonts())  # type: ignore[type-var]
 
 
 def _accessible(compiler: typst.Compiler, at: datetime) -> bytes:

@@ -271,6 +271,21 @@ def test_opening_the_notice_by_its_link_is_recorded(park: World) -> None:
     assert Client().get(f"{path}pdf/").status_code == 405
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/notice/%00/x/",
+        "/notice/2026-000001/%00/",
+        "/notice/%ff%fe/%ed%a0%80/",
+        f"/notice/{'9' * 5000}/x/",
+        "/notice/2026-000001/\N{GRINNING FACE}/",
+    ],
+)
+def test_what_is_no_address_at_all_finds_nothing(db: None, path: str) -> None:
+    assert Client().get(path).status_code == 404
+    assert Client().post(f"{path}pdf/").status_code == 404
+
+
 @pytest.mark.parametrize("change", ["number", "secret", "short", "case"])
 def test_any_other_address_finds_nothing(park: World, change: str) -> None:
     olga = person(park)

@@ -232,6 +232,14 @@ def test_printable(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 
+def test_each_of_many_strange_characters_is_known_for_what_it_is() -> None:
+    """Fonts are asked for all at once: a long letter must not take long."""
+    strange = "".join(chr(code) for code in range(0x4E00, 0x4F00)) + "\ue000\U0001f697"
+    shown = printable(f"Č{strange}я")
+    assert shown == "Č" + "".join(f"[U+{ord(one):04X}]" for one in strange) + "я"
+    assert printable(shown) == shown
+
+
 def test_a_draft_says_so_on_every_page() -> None:
     document = made(draft="Draft – not issued")
     assert all("Draft – not issued" in page.extract_text() for page in read(document).pages)
@@ -259,6 +267,18 @@ def test_what_is_no_picture_is_left_out(data: bytes) -> None:
 
 def test_a_picture_that_breaks_off_is_left_out() -> None:
     assert picture_fit(photo()[:2000]) is None
+
+
+def test_broken_notes_of_a_camera_do_not_cost_the_picture() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x011A] = 72.0
+    # the resolution is given out as the width, which is no fraction
+    broken = exif.tobytes().replace(b"\x01\x1a\x00\x05", b"\x01\x00\x00\x05")
+    assert broken != exif.tobytes()
+    fitted = picture_fit(photo((200, 100), exif=broken))
+    assert fitted is not None
+    assert (fitted.width, fitted.height) == (200, 100)  # unturned, but there
 
 
 def test_a_png_with_transparency_is_a_picture_too() -> None:
