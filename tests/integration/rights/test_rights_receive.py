@@ -102,6 +102,8 @@ def test_a_payment_is_sealed_and_found_by_its_tokens(seller: Seller, site: Site)
 def test_what_is_near_is_known_at_its_site_alone_and_of_no_registry(
     seller: Seller, organisation: Organisation, site: Site, other_site: Site
 ) -> None:
+    schemes_load()
+
     def tokens(right: Right) -> set[uuid.UUID]:
         return set(RightPlate.objects.values_list("tokens_near", flat=True).get(right=right))
 
