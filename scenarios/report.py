@@ -4,12 +4,14 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from audit.access import Access, stage_batch
 from cameras.models import Site
 from enforcement.cases.models import OPEN_STATES, Case
 from enforcement.cases.subjects import asks
+from enforcement.rights.calendars import zone_of
 from enforcement.rights.facts import Reading, is_skewed
 from enforcement.rights.matching import accuse
 from enforcement.rights.outcomes import CaseState, SiteKind, Verdict
@@ -150,15 +152,18 @@ class _Report:
         return lines
 
     def _cases(self) -> list[Line]:
-        """In the order of their first reads; of one vehicle in view on a road one."""
+        """In the order of their first reads; of one vehicle in view on a road one, in a zone one a
+        local day: midnight parts even what is in view."""
         lines: list[tuple[Any, Line]] = []
-        shared: dict[str, list[tuple[ReadSpec, VerdictVersion]]] = defaultdict(list)
+        shared: dict[tuple[str, date | None], list[tuple[ReadSpec, VerdictVersion]]]
+        shared = defaultdict(list)
         for case in Case.objects.filter(site=self.site, state__in=OPEN_STATES):
             passages = [uuid.UUID(one) for one in case.passage_ids]
             if case.visit_id is None:
                 own = self._asking(passages)
                 if own:
-                    shared[self.in_view[own[0][0].name]] += own
+                    first = own[0][0]
+                    shared[self.in_view[first.name], self._day(first)] += own
                 continue
             current = self.of_visit.get(case.visit_id)
             if current is None or not asks(current):
@@ -173,6 +178,11 @@ class _Report:
             reads = [read for read, _ in own]
             lines.append(self._case(reads, state.value, says.verdict, says.reason))
         return [line for _, line in sorted(lines, key=lambda one: one[0])]
+
+    def _day(self, read: ReadSpec) -> date | None:
+        """The local day a read in a zone is charged for; None on other roads."""
+        spec = self.played.scenario.site
+        return read.at.astimezone(zone_of(spec.timezone)).date() if spec.window else None
 
     def _case(
         self, reads: list[ReadSpec], state: str, verdict: str, reason: str | None
