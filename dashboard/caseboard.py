@@ -89,7 +89,7 @@ def case_page(
             "text": text_of(request, evidence, chosen) if chosen else None,
             "corrections": corrected.get(evidence.pk, ()),
         }
-        for evidence in case.evidence.all()
+        for evidence in case.evidence.shown()
     ]
     appeals = [
         {

@@ -113,7 +113,7 @@ def cases_correct(
     case = case_get(case_id, request.sites)
     if looked_at(request, case) is None:
         raise NotAllowed("not_open", "Open the case for review before you correct a read.")
-    if not case.evidence.filter(pk=evidence_id).exists():
+    if not case.evidence.shown().filter(pk=evidence_id).exists():
         raise NotFound("not_found", "There is no such read here.")
     try:
         evidence_correct(
@@ -155,7 +155,7 @@ def cases_evidence(
 ) -> HttpResponse:
     """The `picture` or the `crop` of one piece of evidence, while the case is open for review."""
     case = case_get(case_id, request.sites)
-    evidence = case.evidence.filter(pk=evidence_id).first()
+    evidence = case.evidence.shown().filter(pk=evidence_id).first()
     if evidence is None or not getattr(evidence, which):
         raise NotFound("not_found", "This picture is no longer kept.")
     return picture_response(request, evidence, which, looked_at(request, case))

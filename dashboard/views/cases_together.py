@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 
 from django.contrib import messages
+from django.db.models import Prefetch
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -22,7 +23,7 @@ from dashboard.gates import OperatorRequest, gate
 from dashboard.plates import text_of
 from dashboard.views.feed import ids_among
 from enforcement.cases.decisions import Decided, case_take, cases_decide
-from enforcement.cases.models import OPEN_STATES, Case
+from enforcement.cases.models import OPEN_STATES, Case, Evidence
 from enforcement.cases.reasons import CONFIRM, DISMISS
 
 MOST = 20
@@ -33,7 +34,7 @@ def _open_cases(request: OperatorRequest, ids: Sequence[uuid.UUID]) -> list[Case
     found = (
         Case.objects.filter(pk__in=ids, site__in=request.sites, state__in=OPEN_STATES)
         .select_related("site")
-        .prefetch_related("evidence")
+        .prefetch_related(Prefetch("evidence", Evidence.objects.shown()))
     )
     by_id = {case.pk: case for case in found}
     return [by_id[one] for one in dict.fromkeys(ids) if one in by_id]

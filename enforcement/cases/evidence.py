@@ -50,6 +50,22 @@ def evidence_copy(
     return [entry for _, entry in made]
 
 
+def evidence_set_aside(case: Case, passages: Iterable[Passage], *, now: datetime) -> None:
+    """Set aside what is of no passage of the case any more, and take back what is again.
+
+    A visit that was paired differently may have left another vehicle's pictures behind. What a
+    person corrected stays: the correction speaks of it.
+    """
+    reads = PlateRead.objects.filter(passage_id__in=[one.pk for one in passages])
+    own = set(reads.values_list("capture_id", flat=True))
+    if not own:
+        return  # forgotten meanwhile: nothing can be told apart
+    corrected = case.corrections.values("evidence")
+    others = case.evidence.exclude(capture_id__in=own).exclude(pk__in=corrected)
+    others.filter(set_aside_at__isnull=True).update(set_aside_at=now)
+    case.evidence.filter(capture_id__in=own).update(set_aside_at=None)
+
+
 def evidence_complete(
     case: Case, read: PlateRead, capture: Capture, *, access: Access, now: datetime
 ) -> tuple[Evidence, Entry | None] | None:

@@ -115,7 +115,7 @@ def rest_of(case: Case, access: Access) -> list[Attested]:
 
 
 def _evidence(case: Case) -> list[Evidence]:
-    return list(case.evidence.order_by("captured_at", "pk"))
+    return list(case.evidence.shown().order_by("captured_at", "pk"))
 
 
 def _read(

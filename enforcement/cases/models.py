@@ -154,6 +154,14 @@ class CaseEvent(models.Model):
         return f"{self.case_id} → {self.to_state}"
 
 
+class EvidenceQuerySet(models.QuerySet["Evidence"]):
+    """Evidence of cases."""
+
+    def shown(self) -> "EvidenceQuerySet":
+        """What speaks for its case: not what was set aside."""
+        return self.filter(set_aside_at__isnull=True)
+
+
 class Evidence(SealedRow):
     """What a case keeps of one read: re-sealed under the case class, so that forgetting the read
     leaves it, and closing the case ends it."""
@@ -176,6 +184,11 @@ class Evidence(SealedRow):
     crop_sha256 = models.BinaryField(max_length=32, null=True)
     capture_id = models.UUIDField()
     token_exact = TokenField(db_index=True)
+
+    # a late read paired the visit differently: this is not of its vehicle, and nobody is shown it
+    set_aside_at = models.DateTimeField(null=True)
+
+    objects = EvidenceQuerySet.as_manager()
 
     class Meta:
         ordering = ["captured_at"]

@@ -76,7 +76,7 @@ def pack_make(
     case = Case.objects.filter(pk=case_id).first()
     if case is None:
         raise NotFound("not_found", "There is no such case here.")
-    rows: list[SealedRow] = [case, *case.evidence.all(), *case.corrections.all()]
+    rows: list[SealedRow] = [case, *case.evidence.shown(), *case.corrections.all()]
     access = reveal_all(
         rows, subject=case, actor=actor, purpose=purpose, case_ref=case_ref or case.number
     )

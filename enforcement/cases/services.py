@@ -19,7 +19,7 @@ from audit.access import Access, stage_batch
 from core.live import announce
 from enforcement.cases.chain import chain_extend
 from enforcement.cases.charges import unpaid_charge
-from enforcement.cases.evidence import evidence_copy
+from enforcement.cases.evidence import evidence_copy, evidence_set_aside
 from enforcement.cases.history import JUDGE, event_add, let_go, vouch_lapse
 from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case
 from enforcement.cases.policies import policy_at
@@ -242,6 +242,8 @@ def _update(
         _name(case, subject, access)
     case.save()
     entries = evidence_copy(case, new, access=access, now=now)
+    if is_visit:
+        evidence_set_aside(case, subject.passages, now=now)
     if speaks:
         entries.append(verdict_entry(case, verdict))
     if case.state != before:

@@ -41,7 +41,8 @@ def pack_make(*, case: Case, user: User, language_code: str) -> Document:
     words = language(language_code)
     opened = Opened(case, person_actor(user), action="export")
     corrections = list(case.corrections.select_related("user").order_by("at", "pk"))
-    sightings = [opened.sighting(one, corrections) for one in case.evidence.order_by("captured_at")]
+    shown = case.evidence.shown().order_by("captured_at")
+    sightings = [opened.sighting(one, corrections) for one in shown]
     events = list(case.events.order_by("at"))
     notice = Notice.objects.filter(case=case).first()
     plate = opened.text(case)

@@ -199,7 +199,7 @@ def _basis(case: Case, terms: NoticeTerms) -> _Basis:
         verdict_id=case.verdict_id,
         explanation=json.dumps(case.explanation, sort_keys=True),
         decided_at=case.decided_at,
-        evidence=tuple(case.evidence.order_by("pk").values_list("pk", "picture")),
+        evidence=tuple(case.evidence.shown().order_by("pk").values_list("pk", "picture")),
         token=case.token_exact,
         terms=terms,
     )
@@ -218,7 +218,7 @@ def _compose(
     corrections = list(case.corrections.order_by("at", "pk"))
     shown = Opened(case, actor)
     sightings = [
-        shown.sighting(one, corrections) for one in evidence_chosen(case, case.evidence.all())
+        shown.sighting(one, corrections) for one in evidence_chosen(case, case.evidence.shown())
     ]
     rules = VerdictVersion.objects.filter(pk=case.verdict_id).values_list("rules", flat=True)
     link = f"{settings.PLATEWARDEN_URL}/notice/{case.number}/{secret}/" if secret else ""

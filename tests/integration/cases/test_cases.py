@@ -157,6 +157,25 @@ def test_a_stay_that_pairs_differently_closes_the_case_of_the_visit_that_was_not
     assert Case.objects.exclude(pk=before.pk).get().state == "candidate"
 
 
+def test_what_turns_out_to_be_another_vehicle_s_is_no_evidence_any_more() -> None:
+    park = car_park()
+    entry = park.read("in", "1AB2345", at("09:00"))
+    stranger = park.read("out", "1AB2346", at("10:00"))
+    park.settle(at("10:05"))
+    act(park)
+    case = Case.objects.get()
+    assert (case.state, case.reason) == ("review", "fuzzy-pairing")
+    assert case.evidence.shown().count() == 2
+    own = park.read("out", "1AB2345", at("09:50"))  # it comes late
+    park.settle(at("10:10"))
+    act(park)
+    case.refresh_from_db()
+    assert (case.state, case.reason) == ("candidate", "no-right")
+    shown = set(case.evidence.shown().values_list("capture_id", flat=True))
+    assert shown == {entry.capture_id, own.capture_id}
+    assert case.evidence.get(capture_id=stranger.capture_id).set_aside_at == park.now
+
+
 def test_a_visit_that_dissolves_closes_its_case() -> None:
     park = car_park()
     entry = park.read("in", "1AB2345", at("09:00"), score=0.9, candidates=(("1AB2346", 0.6),))
