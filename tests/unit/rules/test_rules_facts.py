@@ -87,10 +87,11 @@ def test_a_skew_of_exactly_two_seconds_is_none() -> None:
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
-def test_only_unpaid_overstay_and_review_have_a_case(verdict: Verdict) -> None:
+def test_only_what_accuses_and_review_have_a_case(verdict: Verdict) -> None:
     expected = {
         Verdict.UNPAID: CaseState.CANDIDATE,
         Verdict.OVERSTAY: CaseState.CANDIDATE,
+        Verdict.TOO_FAST: CaseState.CANDIDATE,
         Verdict.REVIEW: CaseState.REVIEW,
     }
     assert case_state(Judgement(verdict, Reason.NO_RIGHT)) is expected.get(verdict)
