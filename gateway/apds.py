@@ -249,7 +249,7 @@ class AssignedRightsView(_ApdsGate):
         """The provider's own rights and sessions, by place, plate and start."""
         asked = request.query_params
         provider, actor, now = self.provider(), self.actor(), timezone.now()
-        place = asked.get("place", "")
+        place = text_of(asked.get("place"), "place", 60)
         plate = asked.get("credential_id") or asked.get("identifier_id")
         rights = own_rights(
             provider,

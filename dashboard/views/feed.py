@@ -36,7 +36,7 @@ def ids_among(values: Iterable[str], most: int) -> list[uuid.UUID]:
 
 def narrow(request: OperatorRequest) -> dict[str, Any]:
     """Limit `request.sites` to the one asked for, if any; what a site filter shows."""
-    slug = request.GET.get("site", "")
+    slug = request.GET.get("site", "").replace("\0", "")  # no column can hold one
     if slug:
         request.sites = request.sites.filter(slug=slug)
     return {"chosen_site": slug}

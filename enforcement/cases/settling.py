@@ -165,6 +165,7 @@ def appeal_decide(
             raise Conflict(
                 "second_person", "You confirmed this case; another person decides its appeal."
             )
+        reasons.checked(reasons.FOR_STEP[to], reason)  # before anything is written with it
         appeal = _appeal_end(case, to, reason, user, now)
         if upheld and appeal is not None:
             _clock_moved(case, appeal, now)

@@ -42,7 +42,7 @@ MOST_ITEMS = 500
 MOST_SECRETS = 5
 LONGEST_ID = 200
 
-_DIGITS = re.compile(r"[0-9]{1,12}", re.ASCII)
+_DIGITS = re.compile(r"[0-9]{1,11}", re.ASCII)  # up to a year that a clock can show
 
 
 # --- secrets -------------------------------------------------------------------------------------

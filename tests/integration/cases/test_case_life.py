@@ -400,8 +400,9 @@ def test_a_granted_appeal_cancels_the_notice(park: World, olga: User) -> None:
     policy(park)
     case = issued(park, olga)
     appeal_open(case_id=case.pk, text="Stolen.", actor=ADDRESSEE, now=park.now)
-    with pytest.raises(BadInput, match="reason_required"):
-        appeal_decide(case_id=case.pk, user=olga, upheld=False, reason="appeal-late", now=park.now)
+    for wrong in ("appeal-late", "", "\0", "x" * 99):
+        with pytest.raises(BadInput, match="reason_required"):
+            appeal_decide(case_id=case.pk, user=olga, upheld=False, reason=wrong, now=park.now)
     case = appeal_decide(
         case_id=case.pk, user=olga, upheld=False, reason="not-the-driver", now=park.now
     )

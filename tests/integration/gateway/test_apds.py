@@ -296,6 +296,8 @@ def test_every_plate_shown_and_every_search_is_audited(app: Seller) -> None:
         "offset=x",
         "credential_id=" + "A" * 99,
         "start_after=99999999999999",
+        "place=%00",
+        "place=" + "x" * 99,
     ],
 )
 def test_odd_questions_are_refused(app: Seller, query: str) -> None:

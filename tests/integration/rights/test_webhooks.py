@@ -180,7 +180,7 @@ def test_only_whoever_has_the_secret_is_heard(sender: Sender, organisation: Orga
     assert sender.raw(body, good).status_code == 200
 
 
-@pytest.mark.parametrize("off", [-400, 400, -(10**9), 10**9])
+@pytest.mark.parametrize("off", [-400, 400, -(10**9), 10**9, 998_000_000_000])
 def test_a_signature_holds_for_five_minutes_either_way(sender: Sender, off: int) -> None:
     assert code(sender.send(paid(), at=time.time() + off)) == (401, "signature_expired")
     assert sender.send(paid(), at=time.time() + (200 if off > 0 else -200)).status_code == 200
