@@ -19,7 +19,7 @@ from enforcement.cases.corrections import right_of_correction
 from enforcement.cases.history import event_add, let_go
 from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case, CaseEvent
 from enforcement.cases.policies import policy_at
-from enforcement.cases.subjects import asks
+from enforcement.cases.subjects import asks, says_the_same
 from enforcement.visits.models import VerdictVersion
 
 _MOST_NOTE = 500
@@ -205,14 +205,15 @@ def case_take(case: Case, user: User, *, until: datetime) -> None:
 
 
 def still_asked_for(case: Case) -> None:
-    """Conflict `verdict_turned` where no current verdict asks for the case any more; `right_found`
-    where it was found for another text than a person says it was, and that one has a right."""
+    """Conflict `verdict_turned` where no current verdict asks for the case as it stands;
+    `right_found` where it was found for another text than a person says it was, and that one has a
+    right."""
     verdicts = VerdictVersion.objects.filter(current=True).select_related("site")
     if case.visit_id is not None:
         verdicts = verdicts.filter(visit_id=case.visit_id)
     else:
         verdicts = verdicts.filter(passage_id__in=case.passage_ids)
-    if not any(asks(verdict) for verdict in verdicts):
+    if not any(asks(verdict) and says_the_same(case, verdict) for verdict in verdicts):
         raise Conflict(
             "verdict_turned", "The verdict has changed since; look at the case once more."
         )

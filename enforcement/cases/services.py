@@ -25,7 +25,7 @@ from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case
 from enforcement.cases.policies import policy_at
 from enforcement.cases.reasons import ASKED_AGAIN
 from enforcement.cases.records import verdict_entry
-from enforcement.cases.subjects import CaseSubject, asks, subject_of
+from enforcement.cases.subjects import CaseSubject, asks, says_the_same, subject_of
 from enforcement.rights.explain import of_rule
 from enforcement.rights.lookups import (
     Standing,
@@ -42,6 +42,8 @@ from vault.sealing import assign_key, seal_text
 
 VISIT_CHANGED = "visit-changed"
 """Why a case closes whose visit is no more: a late read paired its passages differently."""
+VERDICT_CHANGED = "verdict-changed"
+"""Why a case is to be withdrawn that a person confirmed for another verdict than there is now."""
 
 MOST_ACTED = 50
 
@@ -205,7 +207,10 @@ def _update(
     """While nobody has decided, a case says what its verdict says now. A further read of a zone's
     day joins the day's case, and speaks for it only where it is the surer one."""
     if case.state not in OPEN_STATES:
-        if case.withdrawal_asked_at is not None:
+        if not says_the_same(case, verdict) and not _another_says(case):
+            if case.withdrawal_reason != VERDICT_CHANGED:
+                _ask_withdrawal(case, VERDICT_CHANGED, now)
+        elif case.withdrawal_asked_at is not None:
             case.withdrawal_asked_at, case.withdrawal_reason = None, ""
             case.save(update_fields=["withdrawal_asked_at", "withdrawal_reason"])
             event_add(case, case.state, JUDGE, ASKED_AGAIN, "", now)
@@ -253,6 +258,21 @@ def _update(
         announce("case", case)
 
 
+def _another_says(case: Case) -> bool:
+    """Whether the verdict on another read of a zone's day still says what the case says."""
+    others = VerdictVersion.objects.filter(
+        passage_id__in=case.passage_ids, current=True
+    ).select_related("site")
+    return any(asks(other) and says_the_same(case, other) for other in others)
+
+
+def _ask_withdrawal(case: Case, reason: str, now: datetime) -> None:
+    """A person has spoken: another takes the case back, or a notice that is out."""
+    case.withdrawal_asked_at, case.withdrawal_reason = now, reason
+    case.save(update_fields=["withdrawal_asked_at", "withdrawal_reason"])
+    event_add(case, case.state, JUDGE, reason, "", now)
+
+
 def _turned(case: Case, current: VerdictVersion | None, now: datetime) -> None:
     """The verdict asks for no case any more: close it, or ask for its withdrawal."""
     others = VerdictVersion.objects.filter(
@@ -268,8 +288,6 @@ def _turned(case: Case, current: VerdictVersion | None, now: datetime) -> None:
         case.decision_reason = reason
         case.save(update_fields=["state", "closed_at", "decision_reason"])
         let_go(case)
-    elif case.withdrawal_asked_at is None:
-        # a person has spoken: another takes it back, or a notice that is out
-        case.withdrawal_asked_at, case.withdrawal_reason = now, reason
-        case.save(update_fields=["withdrawal_asked_at", "withdrawal_reason"])
-    event_add(case, before, JUDGE, reason, "", now)
+        event_add(case, before, JUDGE, reason, "", now)
+    elif case.withdrawal_reason != reason:
+        _ask_withdrawal(case, reason, now)

@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass
 
 from cameras.models import Site
+from enforcement.cases.models import Case
 from enforcement.rights.facts import RuleError
 from enforcement.rights.outcomes import Judgement, Reason, Verdict, case_state
 from enforcement.rights.selectors import rules_at, window_of
@@ -27,6 +28,16 @@ def asks(verdict: VerdictVersion) -> bool:
         return False
     reason = Reason(verdict.reason) if verdict.reason else None
     return case_state(Judgement(Verdict(verdict.verdict), reason)) is not None
+
+
+def says_the_same(case: Case, verdict: VerdictVersion) -> bool:
+    """Whether a case still says what a verdict that asks for it says now: as grave, as long, of the
+    same entry and exit. An unpaid hour of which half was paid after all is another accusation."""
+    if (verdict.verdict, verdict.overstay_minutes) != (case.verdict, case.overstay_minutes):
+        return False
+    visit = Visit.objects.filter(pk=verdict.visit_id).first() if verdict.visit_id else None
+    ends = (visit.entry_passage_id, visit.exit_passage_id) if visit is not None else ()
+    return all(str(end) in case.passage_ids for end in ends if end is not None)
 
 
 def subject_of(verdict: VerdictVersion) -> CaseSubject:
