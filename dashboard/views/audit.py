@@ -34,7 +34,10 @@ def audit(request: OperatorRequest) -> HttpResponse:
             .values_list("organisation__name", flat=True)
             .distinct()
         )
-    asked = {name: request.GET.get(name, "").strip() for name in ("actor", "purpose", "day")}
+    asked = {
+        name: request.GET.get(name, "").replace("\0", "").strip()
+        for name in ("actor", "purpose", "day")
+    }
     rows = audit_rows(
         organisations=organisations,
         actor=asked["actor"],
@@ -42,7 +45,7 @@ def audit(request: OperatorRequest) -> HttpResponse:
         day=_day(asked["day"]),
     )
     before = request.GET.get("before", "")
-    if before.isdigit() and len(before) < 19:
+    if before.isascii() and before.isdigit() and len(before) < 19:
         rows = rows.filter(pk__lt=int(before))
     page = list(rows[: PAGE + 1])
     context = {

@@ -26,6 +26,7 @@ from enforcement.notices.languages import Language, language
 from enforcement.notices.models import Notice
 from enforcement.notices.selectors import notice_by_link
 from vault.keys import KeyDestroyed
+from vault.sealing import SealBroken
 
 _PAYABLE = (Case.State.NOTICE_ISSUED, Case.State.UPHELD)
 _ERRORS = {"text_required": "page.empty", "too_long": "page.too_long", "not_text": "page.empty"}
@@ -94,7 +95,7 @@ def notice_page_pdf(request: HttpRequest, notice: Notice, secret: str) -> HttpRe
             purpose="customer-request",
             case_ref=notice.number,
         )
-    except (KeyDestroyed, FileNotFoundError) as error:
+    except (KeyDestroyed, SealBroken, FileNotFoundError) as error:
         raise NotFound("forgotten", "This notice is no longer kept.") from error
     return pdf_response(pdf, f"notice-{notice.number}")
 

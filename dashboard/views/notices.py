@@ -37,6 +37,7 @@ from enforcement.notices.selectors import (
 )
 from enforcement.notices.services import notice_issue, notice_preview
 from vault.keys import KeyDestroyed
+from vault.sealing import SealBroken
 
 _TROUBLES_SHOWN = 50
 _NOT_YET_OUT = (NoticeDelivery.State.QUEUED, NoticeDelivery.State.SENDING)
@@ -176,7 +177,7 @@ def notices_pdf(request: OperatorRequest, case_id: uuid.UUID) -> HttpResponse:
             purpose="case-review",
             case_ref=case.number,
         )
-    except (KeyDestroyed, FileNotFoundError) as error:
+    except (KeyDestroyed, SealBroken, FileNotFoundError) as error:
         raise NotFound("forgotten", "This notice is no longer kept.") from error
     return pdf_response(pdf, f"notice-{notice.number}")
 

@@ -69,12 +69,18 @@ PICTURE_CAME = "picture-came"
 PART_PAYMENT = "part-payment"
 ASKED_AGAIN = "asked-again"
 VOUCH_LAPSED = "vouch-lapsed"
+VISIT_CHANGED = "visit-changed"
+"""Why a case closes whose visit is no more: a late read paired its passages differently."""
+VERDICT_CHANGED = "verdict-changed"
+"""Why a case is to be withdrawn that a person confirmed for another verdict than there is now."""
 AUTO_CONFIRM = {AUTO_CONFIRMED: "The site's policy confirms candidates without anybody looking"}
 HAPPENED = {
     PICTURE_CAME: "The larger picture that was asked for has joined the evidence",
     PART_PAYMENT: "A payment that does not settle it",
     ASKED_AGAIN: "The judge holds it again",
     VOUCH_LAPSED: "The case has changed: what the first person confirmed counts no more",
+    VISIT_CHANGED: "A late read belongs to it: entry and exit were paired anew",
+    VERDICT_CHANGED: "The verdict is another one than was confirmed",
     **AUTO_CONFIRM,
 }
 """What happens to a case without anybody's decision."""

@@ -23,7 +23,7 @@ from enforcement.cases.evidence import evidence_copy, evidence_set_aside
 from enforcement.cases.history import JUDGE, event_add, let_go, vouch_lapse
 from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case
 from enforcement.cases.policies import policy_at
-from enforcement.cases.reasons import ASKED_AGAIN
+from enforcement.cases.reasons import ASKED_AGAIN, VERDICT_CHANGED, VISIT_CHANGED
 from enforcement.cases.records import verdict_entry
 from enforcement.cases.subjects import CaseSubject, asks, says_the_same, subject_of
 from enforcement.rights.explain import of_rule
@@ -39,11 +39,6 @@ from enforcement.visits.models import VerdictVersion
 from enforcement.visits.services import verdict_renew
 from vault.models import DataClass
 from vault.sealing import assign_key, seal_text
-
-VISIT_CHANGED = "visit-changed"
-"""Why a case closes whose visit is no more: a late read paired its passages differently."""
-VERDICT_CHANGED = "verdict-changed"
-"""Why a case is to be withdrawn that a person confirmed for another verdict than there is now."""
 
 MOST_ACTED = 50
 

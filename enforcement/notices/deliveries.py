@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
+from django.db.models import Q
 
 from audit.services import record
 from cameras.access import person_actor
@@ -26,6 +27,10 @@ _MOST_LINES = 8
 _LONGEST_LINE = 80
 _OUT = (NoticeDelivery.State.SENT, NoticeDelivery.State.PRINTED)
 _WAITING = (NoticeDelivery.State.QUEUED, NoticeDelivery.State.SENDING)
+HELD = ~Q(notice__case__state__in=CLOSED_STATES) & Q(
+    notice__case__withdrawal_asked_at__isnull=False
+)
+"""Deliveries whose case the judge no longer holds: they wait for the person who decides on it."""
 
 
 def mail_is_set() -> bool:

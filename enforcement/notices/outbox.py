@@ -17,7 +17,7 @@ from django.db.models import Q, QuerySet
 from audit.access import stage_batch
 from core.live import announce
 from enforcement.cases.models import CLOSED_STATES
-from enforcement.notices.deliveries import mail_is_set
+from enforcement.notices.deliveries import HELD, mail_is_set
 from enforcement.notices.languages import language
 from enforcement.notices.models import NoticeDelivery
 from vault.keys import KeyDestroyed
@@ -68,6 +68,7 @@ def _claim(now: datetime) -> NoticeDelivery | None:
             NoticeDelivery.objects.select_for_update(skip_locked=True, of=("self",))
             .select_related("notice__case", "notice__site")
             .filter(due, channel=NoticeDelivery.Channel.EMAIL)
+            .exclude(HELD)
             .order_by("next_at", "pk")
             .first()
         )

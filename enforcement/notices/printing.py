@@ -13,10 +13,10 @@ from cameras.models import Site
 from core.errors import Conflict, NotFound
 from core.models import User
 from enforcement.cases.models import CLOSED_STATES
-from enforcement.notices.deliveries import PURPOSE
+from enforcement.notices.deliveries import HELD, PURPOSE
 from enforcement.notices.document import Document, documents_join
 from enforcement.notices.models import NoticeDelivery, PrintBatch
-from enforcement.notices.outbox import CASE_OVER
+from enforcement.notices.outbox import CASE_OVER, GONE
 from vault.keys import KeyDestroyed
 from vault.sealing import SealBroken
 
@@ -41,6 +41,7 @@ def batch_make(*, site: Site, user: User, now: datetime) -> PrintBatch:
                 channel=NoticeDelivery.Channel.PRINT,
                 state=NoticeDelivery.State.QUEUED,
             )
+            .exclude(HELD)
             .order_by("queued_at", "pk")[:MOST_PRINTED]
         )
         over = [one.pk for one in waiting if one.notice.case.state in CLOSED_STATES]
@@ -72,14 +73,21 @@ def batch_make(*, site: Site, user: User, now: datetime) -> PrintBatch:
 def batch_pdf(*, batch: PrintBatch, user: User) -> bytes:
     """One PDF of a batch's notices as they were issued, in the order of its list.
 
-    Each leaves its audit row. NotFound `forgotten` when none of them is kept any more.
+    Each leaves its audit row. A letter that can't be opened any more is none of those that went
+    out: it is listed with what reached nobody. NotFound `forgotten` when that is true of all.
     """
     actor = person_actor(user)
-    documents = [
-        Document(pdf, one.notice.pages)
-        for one in _letters(batch)
-        if (pdf := _opened(one, actor)) is not None
-    ]
+    documents, lost = [], []
+    for one in _letters(batch):
+        pdf = _opened(one, actor)
+        if pdf is None:
+            lost.append(one.pk)
+        else:
+            documents.append(Document(pdf, one.notice.pages))
+    if lost:
+        NoticeDelivery.objects.filter(pk__in=lost, state=NoticeDelivery.State.PRINTED).update(
+            state=NoticeDelivery.State.FAILED, error=GONE
+        )
     if not documents:
         raise NotFound("forgotten", "These notices are no longer kept.")
     return documents_join(documents, at=batch.made_at)

@@ -11,6 +11,7 @@ from cameras.models import Site
 from core.errors import NotFound
 from enforcement.cases.manifest import Document
 from enforcement.cases.models import Case
+from enforcement.notices.deliveries import HELD
 from enforcement.notices.models import Notice, NoticeDelivery, PrintBatch
 
 BATCHES_SHOWN = 50
@@ -59,7 +60,9 @@ def letters_waiting(sites: "QuerySet[Site]") -> Mapping[uuid.UUID, int]:
         channel=NoticeDelivery.Channel.PRINT,
         state=NoticeDelivery.State.QUEUED,
     )
-    counted = waiting.order_by().values_list("notice__site").annotate(count=Count("pk"))
+    counted = (
+        waiting.exclude(HELD).order_by().values_list("notice__site").annotate(count=Count("pk"))
+    )
     return dict(counted)
 
 

@@ -136,6 +136,8 @@ def test_an_auditor_sees_their_organisations_rows_only(
         ({"day": f"{seen[0].at:%Y-%m-%d}"}, ["olaf", "olga"]),
         ({"day": "9999-12-31"}, ["olaf", "olga"]),  # no day: not narrowed
         ({"before": str(seen[0].pk)}, ["olga"]),
+        ({"before": "\N{SUPERSCRIPT TWO}"}, ["olaf", "olga"]),
+        ({"actor": "\0", "purpose": "\0"}, ["olaf", "olga"]),
     ):
         found = client.get(reverse("audit"), query).context["rows"]
         assert [row.actor for row in found] == actors, query

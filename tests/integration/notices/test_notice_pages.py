@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -269,6 +270,16 @@ def test_opening_the_notice_by_its_link_is_recorded(park: World) -> None:
     )
     assert row.tokens == [notice.token_exact]
     assert Client().get(f"{path}pdf/").status_code == 405
+
+
+def test_a_notice_whose_file_is_broken_is_told_to_be_gone(park: World, sealed_store: Path) -> None:
+    olga = person(park)
+    notice = issued(park, olga)
+    (file,) = (path for path in sealed_store.rglob("*") if str(path).endswith(notice.pdf))
+    file.write_bytes(file.read_bytes()[:-1] + b"!")
+    assert Client().post(f"{path_of(notice)}pdf/").status_code == 404
+    client = logged_in(olga, notice.case)
+    assert client.post(f"/cases/{notice.case_id}/notice/pdf/").status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from audit.models import AuditRow
 from core.errors import BadInput, Conflict
 from core.stages import STAGES
+from enforcement.cases.models import Case
 from enforcement.cases.settling import case_cancel
 from enforcement.notices import outbox
 from enforcement.notices.deliveries import delivery_again, delivery_returned
@@ -192,6 +193,19 @@ def test_after_two_days_it_is_given_up(
         tries += notices_send(now=now)
     assert tries == len(PAUSES) + 1
     assert (of(notice).state, of(notice).error) == (State.FAILED, "given-up")
+
+
+def test_a_notice_the_judge_no_longer_holds_waits_for_a_person(
+    out: tuple[Notice, datetime],
+) -> None:
+    notice, now = out
+    flagged = Case.objects.filter(pk=notice.case_id)
+    flagged.update(withdrawal_asked_at=now, withdrawal_reason="paid-late")
+    assert notices_send(now=now) == 0
+    assert (of(notice).state, of(notice).attempts) == (State.QUEUED, 0)
+    flagged.update(withdrawal_asked_at=None, withdrawal_reason="")
+    assert notices_send(now=now) == 1
+    assert of(notice).state == State.SENT
 
 
 def test_a_notice_whose_case_is_over_goes_nowhere(out: tuple[Notice, datetime]) -> None:

@@ -3,16 +3,20 @@
 import csv
 import hashlib
 import io
+from pathlib import Path
 
 import pytest
 from pypdf import PdfReader
 
 from audit.access import stage_batch
 from audit.models import AuditRow
+from cameras.models import Site
 from core.errors import Conflict
+from enforcement.cases.models import Case
 from enforcement.cases.settling import case_cancel
 from enforcement.notices.models import NoticeDelivery, PrintBatch
 from enforcement.notices.printing import COLUMNS, batch_csv, batch_make, batch_pdf
+from enforcement.notices.selectors import deliveries_troubled, letters_waiting
 from tests.integration.notices.issued import (
     PLATE,
     POSTAL,
@@ -98,3 +102,40 @@ def test_a_letter_of_a_case_that_is_over_is_taken_out() -> None:
         batch_make(site=park.site, user=olga, now=park.now)
     delivery = notice.deliveries.get()
     assert (delivery.state, delivery.error, delivery.batch) == (State.FAILED, "case-over", None)
+
+
+def test_a_letter_the_judge_no_longer_holds_waits_for_a_person() -> None:
+    park, olga = site_with_policy(), clerk()
+    notice = issued(park, olga, channel="print", address=POSTAL)
+    sites = Site.objects.filter(pk=park.site.pk)
+    Case.objects.filter(pk=notice.case_id).update(
+        withdrawal_asked_at=park.now, withdrawal_reason="paid-late"
+    )
+    assert letters_waiting(sites) == {}
+    with pytest.raises(Conflict):
+        batch_make(site=park.site, user=olga, now=park.now)
+    assert notice.deliveries.get().state == State.QUEUED
+    Case.objects.filter(pk=notice.case_id).update(withdrawal_asked_at=None, withdrawal_reason="")
+    assert letters_waiting(sites) == {park.site.pk: 1}
+    batch_make(site=park.site, user=olga, now=park.now)
+    assert notice.deliveries.get().state == State.PRINTED
+
+
+def test_a_letter_that_cannot_be_opened_is_none_that_went_out(sealed_store: Path) -> None:
+    park, olga = site_with_policy(), clerk()
+    broken = issued(park, olga, channel="print", address=POSTAL)
+    whole_case = confirmed(park, olga, "2CD6789", start="12:00")
+    whole = issued(park, olga, whole_case, channel="print", address=POSTAL)
+    batch = batch_make(site=park.site, user=olga, now=park.now)
+    (file,) = (path for path in sealed_store.rglob("*") if str(path).endswith(broken.pdf))
+    file.write_bytes(file.read_bytes()[:-1] + b"!")
+    pages = [
+        page.extract_text()
+        for page in PdfReader(io.BytesIO(batch_pdf(batch=batch, user=olga))).pages
+    ]
+    assert PLATE not in "".join(pages)
+    assert "2CD6789" in pages[0]
+    sites = Site.objects.filter(pk=park.site.pk)
+    (told,) = deliveries_troubled(sites)
+    assert (told.notice_id, told.error) == (broken.pk, "no-longer-kept")
+    assert whole.deliveries.get().state == State.PRINTED
