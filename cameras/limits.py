@@ -61,6 +61,14 @@ def take(name: str) -> None:
         )
 
 
+def seldom(name: str, *, every: float, burst: int) -> None:
+    """Take one token of a bucket that holds `burst` and gets one more each `every` seconds;
+    TooMany `rate_limited` if there is none."""
+    wait = _ask(name, cost=1, needed=1, rate=1 / every, burst=burst)
+    if wait > 0:
+        raise TooMany("rate_limited", "Too often; come back later.", retry_after=wait)
+
+
 def owe(name: str, cost: float) -> None:
     """Take `cost` more tokens, into debt if need be: a batch that got in is let through whole, and
     paid off before the next request gets in."""
@@ -68,12 +76,14 @@ def owe(name: str, cost: float) -> None:
         _ask(name, cost=cost, needed=-_MUCH)
 
 
-def _ask(name: str, *, cost: float, needed: int) -> float:
+def _ask(
+    name: str, *, cost: float, needed: int, rate: float | None = None, burst: int | None = None
+) -> float:
     """The seconds to wait until the bucket holds `needed`; 0 when `cost` was taken out of it."""
     global _away_until
     if time.monotonic() < _away_until:
         return 0.0
-    arguments = [settings.DEVICE_RATE, settings.DEVICE_BURST, cost, needed]
+    arguments = [rate or settings.DEVICE_RATE, burst or settings.DEVICE_BURST, cost, needed]
     try:
         return float(_bucket()(keys=[f"pw:rate:{name}"], args=arguments))
     except redis.RedisError as error:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from audit.access import reveal_file
 from audit.services import Actor
+from cameras.limits import seldom
 from core.errors import NotFound, ProductError
 from dashboard.gates import refusal
 from dashboard.views.notices import pdf_response
@@ -28,6 +29,8 @@ from enforcement.notices.selectors import notice_by_link
 from vault.keys import KeyDestroyed
 from vault.sealing import SealBroken
 
+_OPEN_EVERY = 60.0  # seconds
+_OPEN_AT_ONCE = 20
 _PAYABLE = (Case.State.NOTICE_ISSUED, Case.State.UPHELD)
 _ERRORS = {"text_required": "page.empty", "too_long": "page.too_long", "not_text": "page.empty"}
 
@@ -86,7 +89,9 @@ def notice_page(request: HttpRequest, notice: Notice, secret: str) -> HttpRespon
 @require_POST
 @linked
 def notice_page_pdf(request: HttpRequest, notice: Notice, secret: str) -> HttpResponse:
-    """The notice as it was issued. It shows the vehicle, so that it was opened is recorded."""
+    """The notice as it was issued. It shows the vehicle, so that it was opened is recorded; and so
+    that nobody fills the audit log by it, it opens only so often."""
+    seldom(f"notice:{notice.pk}", every=_OPEN_EVERY, burst=_OPEN_AT_ONCE)
     try:
         pdf = reveal_file(
             notice,

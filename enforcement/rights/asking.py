@@ -26,6 +26,8 @@ LARGEST_ANSWER = 256 * 1024
 """Bytes; a vehicle has a handful of rights."""
 
 _PORTS = {"https": 443, "http": 80}
+_GIVEN_OUT = ipaddress.ip_network("2000::/3")
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class AskFailed(Exception):
@@ -108,7 +110,15 @@ def _may_go(address: Address, tls: bool, reach: Reach) -> bool:
     inner = _inner(address)
     if any(one in network for one in inner for network in reach.networks):
         return True
-    return tls and all(one.is_global and not one.is_multicast for one in inner)
+    return tls and all(_public(one) for one in inner)
+
+
+def _public(address: Address) -> bool:
+    """Not all that the library calls global is: site-local, and translators' prefixes of one's own
+    (RFC 8215), lead inside. What is given out to the public lies in 2000::/3 (RFC 4291)."""
+    if not address.is_global or address.is_multicast:
+        return False
+    return address.version == 4 or address in _GIVEN_OUT or address in _NAT64
 
 
 def _inner(address: Address) -> list[Address]:
@@ -122,7 +132,7 @@ def _inner(address: Address) -> list[Address]:
         wrapped.append(address.sixtofour)
     if address.teredo is not None:
         wrapped.extend(address.teredo)
-    if address in ipaddress.ip_network("64:ff9b::/96"):
+    if address in _NAT64:
         wrapped.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
     return wrapped
 

@@ -272,6 +272,14 @@ def test_opening_the_notice_by_its_link_is_recorded(park: World) -> None:
     assert Client().get(f"{path}pdf/").status_code == 405
 
 
+def test_a_notice_opens_by_its_link_only_so_often(park: World) -> None:
+    notice = issued(park, person(park))
+    path, client = f"{path_of(notice)}pdf/", Client()
+    answers = [client.post(path).status_code for _ in range(21)]
+    assert answers == [200] * 20 + [429]
+    assert client.get(path_of(notice)).status_code == 200  # its state still shows
+
+
 def test_a_notice_whose_file_is_broken_is_told_to_be_gone(park: World, sealed_store: Path) -> None:
     olga = person(park)
     notice = issued(park, olga)
