@@ -11,6 +11,9 @@ from enforcement.cases.decisions import case_step, decided, still_asked_for
 from enforcement.cases.models import OPEN_STATES, Case, CaseEvent
 from enforcement.cases.policies import CasePolicy, policy_at
 
+_MOST_AMOUNT = 2**31 - 1
+"""What a column of amounts holds."""
+
 
 @dataclass(frozen=True, slots=True)
 class NoticeTerms:
@@ -28,7 +31,8 @@ class NoticeTerms:
 def notice_terms(case: Case, *, channel: Channel, now: datetime) -> NoticeTerms:
     """What a notice issued now would print, by the policy in force when the vehicle was seen.
 
-    Conflict `policy_missing` where the site had none; `notice_late` where the time is over.
+    Conflict `policy_missing` where the site had none; `notice_late` where the time is over;
+    `amount_too_large`.
     """
     policy = policy_at(case.site, case.seen_to)
     if policy is None:
@@ -46,6 +50,8 @@ def notice_terms(case: Case, *, channel: Channel, now: datetime) -> NoticeTerms:
         )
     tariff = case.tariff_amount if policy.adds_tariff else None
     added = tariff or 0
+    if policy.notice_amount + added > _MOST_AMOUNT:
+        raise Conflict("amount_too_large", "The amount is beyond all measure: look at the policy.")
     reduced = policy.discount_amount
     dates = notice_dates(policy.terms(), today, channel)
     return NoticeTerms(

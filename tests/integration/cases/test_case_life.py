@@ -124,6 +124,16 @@ def test_the_unpaid_charge_is_added_where_the_policy_says_so(park: World) -> Non
     assert (terms.amount, terms.discount_amount, terms.tariff_amount) == (10_000, 6_000, None)
 
 
+def test_an_amount_beyond_all_measure_is_refused(park: World, olga: User) -> None:
+    policy(park, notice_amount=2**31 - 1, discount_amount=None, adds_tariff=True)
+    case = confirm(unpaid(park), olga, park.now)
+    Case.objects.filter(pk=case.pk).update(tariff_amount=1)
+    with pytest.raises(Conflict, match="amount_too_large"):
+        issue(case.pk, olga, park.now)
+    Case.objects.filter(pk=case.pk).update(tariff_amount=None)
+    assert issue(case.pk, olga, park.now)[1].amount == 2**31 - 1
+
+
 def test_a_case_knows_the_unpaid_charge_of_its_stay(park: World) -> None:
     everyday = {"name": "day", "days": [1, 2, 3, 4, 5, 6, 7], "from": "00:00", "to": "24:00"}
     Tariff.objects.create(
