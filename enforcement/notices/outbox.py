@@ -84,6 +84,9 @@ def _deliver(delivery: NoticeDelivery, now: datetime) -> None:
     if delivery.notice.case.state in CLOSED_STATES:
         _settle(delivery, NoticeDelivery.State.FAILED, CASE_OVER, now)
         return
+    if delivery.attempts > len(PAUSES) + 1:  # whoever took it died of it, time and again
+        _settle(delivery, NoticeDelivery.State.FAILED, GIVEN_UP, now)
+        return
     try:
         message = _message(delivery)
     except (KeyDestroyed, SealBroken, FileNotFoundError) as error:

@@ -195,6 +195,20 @@ def test_after_two_days_it_is_given_up(
     assert (of(notice).state, of(notice).error) == (State.FAILED, "given-up")
 
 
+def test_a_notice_that_kills_every_worker_is_told_to_a_person(
+    out: tuple[Notice, datetime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notice, now = out
+    fail_with(monkeypatch, KeyboardInterrupt())
+    for _ in range(len(PAUSES) + 1):
+        with pytest.raises(KeyboardInterrupt):
+            notices_send(now=now)
+        assert of(notice).state == State.SENDING
+        now += LEASE
+    assert notices_send(now=now) == 1
+    assert (of(notice).state, of(notice).error) == (State.FAILED, "given-up")
+
+
 def test_a_notice_the_judge_no_longer_holds_waits_for_a_person(
     out: tuple[Notice, datetime],
 ) -> None:
