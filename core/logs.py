@@ -43,6 +43,13 @@ class BareExceptions(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record; never drops one."""
+        request = getattr(record, "request", None)
+        if request is not None and isinstance(record.args, tuple):
+            # an address may hold a secret (a notice's) or others' ids: the pattern tells enough
+            match = getattr(request, "resolver_match", None)
+            route = f"/{match.route}" if match is not None else "…"
+            path = getattr(request, "path", None)
+            record.args = tuple(route if value == path else value for value in record.args)
         if isinstance(record.args, Mapping):
             record.args = {k: "…" if k in _QUOTING else _bare(v) for k, v in record.args.items()}
         elif record.args:

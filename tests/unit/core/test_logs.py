@@ -12,6 +12,7 @@ import uvicorn
 from celery.app.trace import TraceInfo
 from celery.utils.log import get_logger
 from django.conf import settings
+from django.test import Client
 
 from core.logs import BareExceptions
 
@@ -93,3 +94,11 @@ def test_the_server_logs_through_our_filter_too() -> None:
         logger = logging.getLogger(name)
         assert logger.handlers == []
         assert logger.propagate
+
+
+def test_a_refused_form_does_not_write_its_address(lines: io.StringIO) -> None:
+    """The address of a notice's page is the key to it."""
+    client = Client(enforce_csrf_checks=True)
+    assert client.post("/notice/2026-000001/c2VjcmV0/pdf/").status_code == 403
+    assert "c2VjcmV0" not in lines.getvalue()
+    assert "/notice/<str:number>/<str:secret>/pdf/" in lines.getvalue()
