@@ -20,8 +20,8 @@ from enforcement.notices.outbox import CASE_OVER, GONE
 from vault.keys import KeyDestroyed
 from vault.sealing import SealBroken
 
-MOST_PRINTED = 50
-"""Letters of one batch: its PDF is put together in memory."""
+MOST_PRINTED = 20
+"""Letters of one batch: its PDF is put together in memory, at some twenty bytes for each of it."""
 COLUMNS = ("notice", "issued", "language", "pages", "address", "sha256")
 _FORMULA = ("=", "+", "-", "@")
 
