@@ -250,9 +250,9 @@ def test_nothing_is_asked_for_once_the_case_is_decided(
 ) -> None:
     row = device_read(rows)
     case = rows.case()
-    Evidence.objects.filter(case=case).update(
-        capture_id=row.capture_id, token_exact=row.token_exact
-    )
+    kept = Evidence.objects.filter(case=case)[0]
+    kept.pk, kept.capture_id, kept.token_exact = uuid.uuid4(), row.capture_id, row.token_exact
+    kept.save(force_insert=True)  # what is kept already can't be changed
     client.force_login(operator)
     client.post(reverse("read_open", args=[row.pk]), {"purpose": "quality-check"})
     ask, page = reverse("read_ask", args=[row.pk]), reverse("read", args=[row.pk])

@@ -100,7 +100,7 @@ def sweep(broker: Broker) -> Counter[str]:
     return broker.bells()
 
 
-ALWAYS = Counter({"stage.judge": 1, "stage.rejudge": 1, "stage.act": 1})
+ALWAYS = Counter({f"stage.{name}": 1 for name in ("judge", "rejudge", "act", "deliver")})
 
 
 # --- bells ----------------------------------------------------------------------------------------
