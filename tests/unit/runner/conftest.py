@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,5 +34,10 @@ def var(tmp_path: Path) -> Var:
 
 @pytest.fixture
 def signals() -> Iterator[Signals]:
-    with Signals() as handled:
-        yield handled
+    """As on a terminal, also where the tests themselves run under nohup."""
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        with Signals() as handled:
+            yield handled
+    finally:
+        signal.signal(signal.SIGHUP, hangup)
