@@ -7,7 +7,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db import transaction
-from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -15,7 +14,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold import widgets
 
-from audit.adminsite import badge, page_action
+from audit.adminsite import page_action
 from cameras.admin.sites import SiteAdmin
 from cameras.adminsite import row_or_404, text_field
 from cameras.models import Site
@@ -34,7 +33,6 @@ from enforcement.cases.models import CasePolicy
 from enforcement.cases.money import as_typed, minor_units
 from enforcement.cases.policies import LANGUAGES
 from enforcement.rights.admin.preview import Said, Trial, TrialAdmin, TrialForm, day_field
-from enforcement.rights.admin.rules import STATE_COLOURS
 from enforcement.rights.admin.versions import from_now_on
 from enforcement.rights.charges import money
 
@@ -301,18 +299,6 @@ class CasePolicyAdmin(TrialAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """What is computed, of a version that is only read."""
         return ("asks", "in_words") if obj and not self.has_change_permission(request, obj) else ()
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        """The versions, each with the one in force at its site."""
-        begun = CasePolicy.objects.filter(site=OuterRef("site"), effective_from__lte=timezone.now())
-        newest = Subquery(begun.order_by("-effective_from").values("pk")[:1])
-        return super().get_queryset(request).annotate(newest=newest)
-
-    @badge("state", STATE_COLOURS)
-    def state(self, policy: Any) -> str:
-        if policy.effective_from > timezone.now():
-            return "later"
-        return "in force" if policy.pk == policy.newest else "past"
 
     @admin.display(description="asks for", ordering="notice_amount")
     def asks(self, policy: CasePolicy) -> str:

@@ -4,14 +4,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import OuterRef, Subquery
 from django.forms.models import model_to_dict
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from unfold import widgets
 
-from audit.adminsite import RowsBelow, badge, page_action
+from audit.adminsite import RowsBelow, page_action
 from cameras.admin.sites import SiteAdmin
 from cameras.adminsite import JSONText, row_or_404
 from cameras.models import Capture, Site
@@ -53,7 +52,6 @@ _NUMBERS = (
     "orphan_rate_over",
     "lookup_wait_minutes",
 )
-STATE_COLOURS = {"in force": "success", "later": "info"}
 
 
 class RulesForm(TrialForm):
@@ -182,18 +180,6 @@ class SiteRulesAdmin(TrialAdmin):
             ("Section control", {"fields": ("section",)}),
         )
         return self.with_trial(sets, request, obj)
-
-    @badge("state", STATE_COLOURS)
-    def state(self, rules: Any) -> str:
-        if rules.effective_from > timezone.now():
-            return "later"
-        return "in force" if rules.pk == rules.newest else "past"
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        """The versions, each with the one in force at its site."""
-        begun = SiteRules.objects.filter(site=OuterRef("site"), effective_from__lte=timezone.now())
-        newest = Subquery(begun.order_by("-effective_from").values("pk")[:1])
-        return super().get_queryset(request).annotate(newest=newest)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """The numbers in force at the site, from now on."""

@@ -5,14 +5,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from audit.adminsite import badge, page_action
+from audit.adminsite import page_action
 from cameras.adminsite import JSONText, row_or_404
 from enforcement.rights.admin.preview import (
     Said,
@@ -25,7 +24,6 @@ from enforcement.rights.admin.preview import (
     try_vignette,
     word_field,
 )
-from enforcement.rights.admin.rules import STATE_COLOURS
 from enforcement.rights.admin.versions import from_now_on
 from enforcement.rights.calendars import Product
 from enforcement.rights.calendars import Scheme as SchemeValue
@@ -141,6 +139,7 @@ class SchemeAdmin(TrialAdmin):
     """Past versions are read; new ones begin now or later."""
 
     form = SchemeForm
+    line = "code"
     list_display = ("code", "name", "country", "effective_from", "state", "product_names")
     list_filter = ("code", "country")
     search_fields = ("code", "name")
@@ -167,18 +166,6 @@ class SchemeAdmin(TrialAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Products in words, under a stored version."""
         return ("products",) if obj else ()
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        """The versions, each with the one of its code that is in force."""
-        begun = Scheme.objects.filter(code=OuterRef("code"), effective_from__lte=timezone.now())
-        newest = Subquery(begun.order_by("-effective_from").values("pk")[:1])
-        return super().get_queryset(request).annotate(newest=newest)
-
-    @badge("state", STATE_COLOURS)
-    def state(self, scheme: Any) -> str:
-        if scheme.effective_from > timezone.now():
-            return "later"
-        return "in force" if scheme.pk == scheme.newest else "past"
 
     @admin.display(description="products")
     def product_names(self, scheme: Scheme) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from audit.adminsite import badge, page_action
+from audit.adminsite import page_action
 from cameras.admin.sites import SiteAdmin
 from cameras.adminsite import JSONText, row_or_404
 from cameras.models import Capture, Site
@@ -27,7 +27,6 @@ from enforcement.rights.admin.preview import (
     try_stay,
     word_field,
 )
-from enforcement.rights.admin.rules import STATE_COLOURS
 from enforcement.rights.admin.versions import from_now_on
 from enforcement.rights.charges import money
 from enforcement.rights.facts import RuleError
@@ -141,20 +140,11 @@ class TariffAdmin(TrialAdmin):
         """Prices in words, under a stored version."""
         return ("prices",) if obj else ()
 
-    def get_queryset(self, request: HttpRequest) -> Any:
-        """The versions, each with the one in force at its place."""
-        begun = Tariff.objects.annotate(place=Coalesce("zone_id", "site_id")).filter(
-            place=Coalesce(OuterRef("zone_id"), OuterRef("site_id")),
-            effective_from__lte=timezone.now(),
+    def versions_alike(self) -> "QuerySet[Tariff]":
+        """The versions for the same zone or, where a tariff is for none, the same site."""
+        return Tariff.objects.annotate(place=Coalesce("zone_id", "site_id")).filter(
+            place=Coalesce(OuterRef("zone_id"), OuterRef("site_id"))
         )
-        newest = Subquery(begun.order_by("-effective_from").values("pk")[:1])
-        return super().get_queryset(request).annotate(newest=newest)
-
-    @badge("state", STATE_COLOURS)
-    def state(self, tariff: Any) -> str:
-        if tariff.effective_from > timezone.now():
-            return "later"
-        return "in force" if tariff.pk == tariff.newest else "past"
 
     @admin.display(description="prices in words")
     def prices(self, tariff: Tariff) -> SafeString | str:

@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 
+from audit.adminsite import badge
 from cameras.adminsite import AuditedAdmin
 
 WHILE_TYPING = timedelta(hours=1)
@@ -31,7 +33,29 @@ def from_now_on(at: datetime, *, now: datetime) -> datetime:
 
 
 class VersionedAdmin(AuditedAdmin):
-    """Changes and deletes only versions that have not begun to count."""
+    """Changes and deletes only versions that have not begun to count, and says which one does."""
+
+    line = "site"
+    """The field that versions which succeed each other share."""
+
+    def versions_alike(self) -> "QuerySet[Any]":
+        """The versions that succeed each other with the row of an outer query."""
+        found: QuerySet[Any] = self.model._default_manager.filter(
+            **{self.line: OuterRef(self.line)}
+        )
+        return found
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """The versions, each with the one of its line that is in force."""
+        begun = self.versions_alike().filter(effective_from__lte=timezone.now())
+        newest = Subquery(begun.order_by("-effective_from").values("pk")[:1])
+        return super().get_queryset(request).annotate(newest=newest)
+
+    @badge("state", {"in force": "success", "later": "info"})
+    def state(self, version: Any) -> str:
+        if version.effective_from > timezone.now():
+            return "later"
+        return "in force" if version.pk == version.newest else "past"
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Django's own, for a version of the future."""
