@@ -6,6 +6,11 @@ None takes a plate; what some take are minutes, counts and amounts of money.
 from .facts import Right
 from .outcomes import Looked
 
+_SPEED = (
+    "At least {speed} km/h on average over {metres} m; {limit} km/h are allowed and {forgiven} "
+    "km/h more forgiven. Each clock may be off by {seconds} s, to the driver's good."
+)
+
 SENTENCES = {
     # rights
     "exact": "Issued for this plate, and valid at the time.",
@@ -47,14 +52,8 @@ SENTENCES = {
     "outside-window": "Outside the charging window.",
     "awaiting-deadline": "The day can still be paid for.",
     # section control
-    "within-limit": (
-        "At least {speed} km/h on average over {metres} m; {limit} km/h are allowed and {forgiven} "
-        "km/h more forgiven. Each clock may be off by {seconds} s, to the driver's good."
-    ),
-    "too-fast": (
-        "At least {speed} km/h on average over {metres} m; {limit} km/h are allowed and {forgiven} "
-        "km/h more forgiven. Each clock may be off by {seconds} s, to the driver's good."
-    ),
+    "within-limit": _SPEED,
+    "too-fast": _SPEED,
     # doubts, and what forbids or delays judging
     "clock-skew": "The camera's clock is off: its read is kept, but not enforceable.",
     "inferred-end": "One end of the visit was never seen; an inferred end is not enforceable.",

@@ -168,16 +168,15 @@ def provider_sites(provider: Provider) -> QuerySet[Site]:
 def _counts_at(sites: Iterable[Site]) -> Q:
     """Rights that count at one of `sites` (module docstring)."""
     sites = list(sites)
-    without_site = (
-        Q(provider__isnull=True)
-        | Q(provider__in=Provider.sites.through.objects.filter(site__in=sites).values("provider"))
-        | Q(
-            provider__in=Provider.objects.filter(
-                sites__isnull=True, organisation__in={site.organisation_id for site in sites}
-            ).values("pk")
-        )
-    )
+    without_site = Q(provider__isnull=True) | Q(provider__in=_providers_at(sites).values("pk"))
     return Q(site__in=sites) | Q(site__isnull=True) & without_site
+
+
+def _providers_at(sites: Collection[Site]) -> QuerySet[Provider]:
+    """The providers whose rights without a site count at one of `sites` (module docstring)."""
+    named = Q(sites__in=sites)
+    all_of_theirs = Q(sites__isnull=True, organisation__in={one.organisation_id for one in sites})
+    return Provider.objects.filter(named | all_of_theirs)
 
 
 def site_rights(
@@ -218,7 +217,7 @@ def registry_rights(site: Site, classes: Collection[str]) -> list[Right]:
         ).select_related("right")
     }
     everywhere = any(right.site_id is None and right.provider_id for right in found.values())
-    providers = providers_at(site) if everywhere else frozenset()
+    providers = set(_providers_at([site]).values_list("pk", flat=True)) if everywhere else set()
     rights = [
         right
         for right in found.values()
@@ -246,13 +245,6 @@ def registry_rights(site: Site, classes: Collection[str]) -> list[Right]:
         rights += [one for one in versions if (one.provider_id, one.external_token) in paid]
     prefetch_related_objects(rights, "plates")
     return sorted(rights, key=lambda right: right.pk)
-
-
-def providers_at(site: Site) -> frozenset[uuid.UUID]:
-    """The providers whose rights without a site count at `site` (module docstring)."""
-    named = Q(sites=site)
-    all_of_theirs = Q(sites__isnull=True, organisation_id=site.organisation_id)
-    return frozenset(Provider.objects.filter(named | all_of_theirs).values_list("pk", flat=True))
 
 
 class _Among(Lookup):
