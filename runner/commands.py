@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 from runner import agent, files, sidevenv, site, venv
@@ -75,24 +76,30 @@ def _throwaway(name: str) -> Var:
     return Var(folder)
 
 
+@contextmanager
+def _fresh_services(name: str, signals: Signals) -> Iterator[Services]:
+    """PostgreSQL and Valkey with nothing in them, thrown away afterwards."""
+    while True:
+        parts = Services(_throwaway(name), throwaway=True)
+        try:
+            parts.start(signals.stop_wanted)
+            break
+        except Busy:
+            continue
+    try:
+        yield parts
+    finally:
+        parts.stop(now=signals.stop_asked > 1)
+
+
 def test(arguments: Sequence[str]) -> int:
     """pytest on services and data of its own."""
     venv.ensure(test=True)
-    with Signals() as signals:
-        while True:
-            parts = Services(_throwaway("test"), throwaway=True)
-            try:
-                parts.start(signals.stop_wanted)
-                break
-            except Busy:
-                continue
-        try:
-            site.build_static(parts.var, parts.env, signals)
-            os.chdir(ROOT)
-            command = [str(VENV_PYTHON), "-m", "pytest", *arguments]
-            return run_foreground(command, parts.env, signals)
-        finally:
-            parts.stop(now=signals.stop_asked > 1)
+    with Signals() as signals, _fresh_services("test", signals) as parts:
+        site.build_static(parts.var, parts.env, signals)
+        os.chdir(ROOT)
+        command = [str(VENV_PYTHON), "-m", "pytest", *arguments]
+        return run_foreground(command, parts.env, signals)
 
 
 def read(arguments: Sequence[str]) -> int:
@@ -161,19 +168,9 @@ def bench(arguments: Sequence[str]) -> int:
 
 def _on_fresh_database(command: Sequence[str]) -> int:
     """A command on services of its own with all tables and nothing in them."""
-    with Signals() as signals:
-        while True:
-            parts = Services(_throwaway("bench"), throwaway=True)
-            try:
-                parts.start(signals.stop_wanted)
-                break
-            except Busy:
-                continue
-        try:
-            site.migrate(parts.var, parts.env, signals)
-            return run_foreground(command, parts.env, signals)
-        finally:
-            parts.stop(now=signals.stop_asked > 1)
+    with Signals() as signals, _fresh_services("bench", signals) as parts:
+        site.migrate(parts.var, parts.env, signals)
+        return run_foreground(command, parts.env, signals)
 
 
 def manage(arguments: Sequence[str]) -> int:
