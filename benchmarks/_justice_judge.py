@@ -18,8 +18,8 @@ from typing import Final
 from benchmarks._justice_carpark import DAYS, RULES
 from benchmarks._justice_gather import gather
 from benchmarks._justice_truth import DAY, HOUR, NOTHING, Noise, SiteMonth
-from core.platetext import ocr_class
 from enforcement.rights.facts import Right, SiteState
+from enforcement.rights.matching import shortened
 from enforcement.rights.outcomes import CaseState, Judgement, Role, VisitStatus, case_state
 from enforcement.rights.presence import Presences
 from enforcement.rights.stays import judge_stay
@@ -219,15 +219,6 @@ class Rights:
             for number in self._by_key.get(key, ())
         }
         return [self._rights[number] for number in sorted(numbers)]
-
-
-def shortened(text: str) -> set[str]:
-    """The text's OCR class without up to two characters: texts two slips apart share one."""
-    found = last = {ocr_class(text)}
-    for _ in range(2):
-        last = {one[:at] + one[at + 1 :] for one in last for at in range(len(one))}
-        found = found | last
-    return found
 
 
 def _suspended(passages: Sequence[Passage], visits: Sequence[Visit]) -> bool:
