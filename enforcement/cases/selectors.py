@@ -13,7 +13,6 @@ from cameras.models import Site
 from core.errors import NotFound
 from core.models import User
 from enforcement.cases.models import CLOSED_STATES, OPEN_STATES, Case, Evidence
-from enforcement.cases.policies import policy_at
 from plates.models import PlateRead
 
 SOON = 3
@@ -124,12 +123,6 @@ def deadlines_of(case: Case, now: datetime) -> list[Deadline]:
             days.append(("discount", case.discount_until))
     found = [Deadline(name, day, (day - today).days) for name, day in days if day is not None]
     return sorted(found, key=lambda one: one.last)
-
-
-def second_person_wanted(case: Case, now: datetime) -> bool:
-    """Whether the site asks for two people just now."""
-    policy = policy_at(case.site, now)
-    return policy is not None and policy.four_eyes
 
 
 def read_decided(read: PlateRead) -> bool:

@@ -75,19 +75,6 @@ def document_make(
     return Document(_accessible(compiler, at), pages)
 
 
-def document_png(
-    template: str, data: Mapping[str, Any], pictures: Mapping[str, bytes], *, link: str = ""
-) -> list[bytes]:
-    """The pages of the same document as PNG pictures (for looking at it)."""
-    files = _files(template, data)
-    for name, picture in pictures.items():
-        files[f"{name}.json"] = _numbers(picture)
-    if link:
-        files["qr.svg"] = segno.make(link, error="m", micro=False).svg_inline().encode()
-    made = _compiler(files).compile(format="png", ppi=100.0)
-    return [made] if isinstance(made, bytes) else list(made or [])
-
-
 def documents_join(documents: Sequence[Document], *, at: datetime) -> bytes:
     """One PDF of several, for a printer: each begins on the front of a sheet. Untagged."""
     files = {"main.typ": (TEMPLATES / "batch.typ").read_bytes()}
