@@ -11,7 +11,6 @@ from enforcement.rights.tariffs import Tariff
 ZONE: Final = ZoneInfo("Europe/London")
 OPENS: Final = 8
 CLOSES: Final = 20
-FREE: Final = timedelta(minutes=30)
 HOLIDAYS: Final = (date(2028, 3, 1), date(2028, 10, 2))
 
 DATA: Final[dict[str, Any]] = {
